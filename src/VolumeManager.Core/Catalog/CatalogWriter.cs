@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>The one writer of the catalog. Changes that wait together are committed together: one fsync acknowledges them all.</summary>
+/// <remarks>
+/// A thread of its own, for SQLite blocks while it writes. A change is a function over the context that may run twice (in a group, then alone when the group
+/// failed), so it must have no effect but its statements and its result.
+/// </remarks>
+internal sealed partial class CatalogWriter : IDisposable
+{
+    const int MaxGroup = 64;
+
+    readonly BlockingCollection<Change> _queue = [];
+    readonly DbContextOptions<CatalogContext> _options;
+    readonly ILogger _log;
+    readonly Thread _thread;
+    CatalogContext _db;
+
+    internal CatalogWriter(DbContextOptions<CatalogContext> options, ILogger log)
+    {
+        _options = options;
+        _log = log;
+        _db = new CatalogContext(options);
+        _thread = new Thread(Run) { IsBackground = true, Name = "catalog" };
+        _thread.Start();
+    }
+
+    /// <summary>Runs <paramref name="change"/> in a transaction; when the task completes its result is on disk.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled while it waited for its turn: nothing was written.</exception>
+    /// <exception cref="VolumeException">The database failed, and nothing was written.</exception>
+    internal Task<T> WriteAsync<T>(Func<CatalogContext, Task<T>> change, CancellationToken cancellation)
+    {
+        var queued = new Change<T>(change, cancellation);
+        _queue.Add(queued, CancellationToken.None);
+        return queued.Task;
+    }
+
+    void Run()
+    {
+        var group = new List<Change>(MaxGroup);
+        foreach (var first in _queue.GetConsumingEnumerable())
+        {
+            group.Clear();
+            for (var next = first; next is not null && group.Count < MaxGroup; next = group.Count < MaxGroup && _queue.TryTake(out var more) ? more : null)
+            {
+                if (!next.IsCancelled()) group.Add(next);
+            }
+
+            if (group.Count == 0) continue;
+            if (TryCommit(group) is not { } failure)
+            {
+                foreach (var change in group) change.Complete();
+            }
+            else if (group.Count == 1)
+            {
+                Fail(group[0], failure);
+            }
+            else
+            {
+                // One of them is at fault: let the others not suffer for it.
+                foreach (var change in group)
+                {
+                    if (TryCommit([change]) is { } own) Fail(change, own);
+                    else change.Complete();
+                }
+            }
+        }
+    }
+
+    Exception? TryCommit(List<Change> group)
+    {
+        try
+        {
+            // SQLite's asynchronous methods complete before they return, so nothing here waits on another thread.
+            using var transaction = _db.Database.BeginTransaction();
+            foreach (var change in group) change.ApplyAsync(_db).GetAwaiter().GetResult();
+            transaction.Commit();
+            return null;
+        }
+#pragma warning disable CA1031 // Whatever a change threw is its caller's; the writer lives on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            // A context that has failed may be in any state; a new one costs little and this is rare.
+            _db.Dispose();
+            _db = new CatalogContext(_options);
+            return e;
+        }
+        finally
+        {
+            _db.ChangeTracker.Clear();
+        }
+    }
+
+    void Fail(Change change, Exception failure)
+    {
+        if (failure is not VolumeException)
+        {
+            LogFailure(failure);
+            failure = new VolumeException($"the catalog cannot be written ({failure.GetBaseException().Message}): nothing was changed; free space or mend the disk, then try again", failure);
+        }
+
+        change.Fail(failure);
+    }
+
+    /// <summary>Commits what is queued and ends.</summary>
+    public void Dispose()
+    {
+        _queue.CompleteAdding();
+        _thread.Join();
+        _db.Dispose();
+        _queue.Dispose();
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written")]
+    partial void LogFailure(Exception failure);
+
+    abstract class Change
+    {
+        internal abstract bool IsCancelled();
+        internal abstract Task ApplyAsync(CatalogContext db);
+        internal abstract void Complete();
+        internal abstract void Fail(Exception failure);
+    }
+
+    sealed class Change<T>(Func<CatalogContext, Task<T>> change, CancellationToken cancellation) : Change
+    {
+        readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        T? _result;
+
+        internal Task<T> Task => _completion.Task;
+
+        internal override bool IsCancelled() => cancellation.IsCancellationRequested && _completion.TrySetCanceled(cancellation);
+
+        internal override async Task ApplyAsync(CatalogContext db) => _result = await change(db);
+
+        internal override void Complete() => _completion.SetResult(_result!);
+
+        internal override void Fail(Exception failure) => _completion.SetException(failure);
+    }
+}

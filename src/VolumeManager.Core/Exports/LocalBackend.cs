@@ -1,0 +1,146 @@
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>Volumes that are directories of this host: how they are made, mounted, trashed and deleted.</summary>
+internal sealed class LocalBackend
+{
+    /// <summary>Beside the volumes on the same file system, so that removal is one rename; no volume's name begins with a dot.</summary>
+    internal const string Trash = ".trash";
+
+    readonly DirectoryRoot _root;
+    readonly SyscallLane _lane = new("disk", maxThreads: 8);
+    readonly Mounter _mounter;
+
+    internal LocalBackend(string dataRoot)
+    {
+        _root = new DirectoryRoot(dataRoot);
+        _ = _root.TryMake(Trash, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
+        _mounter = new Mounter(_lane);
+    }
+
+    /// <summary>The data root, without symbolic links.</summary>
+    internal string DataRoot => _root.Path;
+
+    internal string PathOf(Volume volume) => $"{_root.Path}/{volume.Directory}";
+
+    /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
+    /// <returns>True when the directory was made just now.</returns>
+    /// <exception cref="VolumeException">There is data where a new volume should be, or nothing where data should be adopted.</exception>
+    internal Task<bool> MakeAsync(Volume volume, CancellationToken cancellation) => _lane.RunAsync(() =>
+    {
+        if (volume.Adopted)
+        {
+            try
+            {
+                _root.Open(volume.Directory).Dispose();
+                return false;
+            }
+            catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP)
+            {
+                throw new VolumeException($"option path is \"{volume.Directory}\", but {PathOf(volume)} is not an existing directory free of symbolic links: create it first", e);
+            }
+        }
+
+        try
+        {
+            if (TryMake(volume)) return true;
+            // An empty one is left over from a Create that was cut off.
+            if (_root.IsEmpty(volume.Directory))
+            {
+                SetOwner(volume);
+                return true;
+            }
+        }
+        catch (LinuxException e) when (e.Errno != LibC.ENOTDIR)
+        {
+            throw Failed("cannot be made", volume, e);
+        }
+
+        throw new VolumeException($"{PathOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
+    }, cancellation);
+
+    /// <summary>Takes back a directory that <see cref="MakeAsync"/> made, unless something is in it by now.</summary>
+    internal Task UnmakeAsync(Volume volume) => _lane.RunAsync(() =>
+    {
+        _root.RemoveIfEmpty(volume.Directory);
+        return true;
+    }, CancellationToken.None);
+
+    /// <summary>Mounts the volume's directory at <paramref name="target"/>. Before the first mount a directory that got lost is made again; no data was in it.</summary>
+    /// <exception cref="VolumeException">The directory is gone, or the kernel refused.</exception>
+    internal async Task MountAsync(Volume volume, string target, CancellationToken cancellation)
+    {
+        try
+        {
+            using var directory = await _lane.RunAsync(() =>
+            {
+                if (volume.ProvisionedAt is null)
+                {
+                    _ = TryMake(volume);
+                    _root.Sync("");
+                }
+
+                return _root.Open(volume.Directory);
+            }, cancellation);
+            await _mounter.BindAsync(directory, target, volume.Access == AccessMode.ReadOnly, cancellation);
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT && !_root.Exists(volume.Directory))
+        {
+            throw new VolumeException($"the directory {PathOf(volume)} of volume {volume.Name} is missing: mount its disk or restore it, then try again", e);
+        }
+        catch (IOException e)
+        {
+            throw Failed("cannot be mounted", volume, e);
+        }
+    }
+
+    /// <returns>False when a process of the host still works in it; the mount stays for the reconciler.</returns>
+    internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
+
+    /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
+    /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
+    internal Task TrashAsync(Volume volume) => _lane.RunAsync(() =>
+    {
+        CheckNothingMountedBelow(volume, PathOf(volume));
+        try
+        {
+            return _root.TryRename(volume.Directory, $"{Trash}/{TrashName(volume)}");
+        }
+        catch (LinuxException e)
+        {
+            throw Failed("cannot be moved to the trash", volume, e);
+        }
+    }, CancellationToken.None);
+
+    /// <summary>Deletes a trashed volume's data for good.</summary>
+    /// <returns>How many files and directories were deleted.</returns>
+    internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => _lane.RunAsync(() =>
+    {
+        var entry = $"{Trash}/{TrashName(volume)}";
+        if (!_root.Exists(entry)) return 0;
+        CheckNothingMountedBelow(volume, $"{_root.Path}/{entry}");
+        using var trash = _root.Open(Trash);
+        return TreeRemoval.Remove(trash, TrashName(volume), cancellation);
+    }, cancellation);
+
+    internal Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
+
+    /// <summary>Unique by the id, readable by the name.</summary>
+    internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";
+
+    bool TryMake(Volume volume) => _root.TryMake(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
+
+    void SetOwner(Volume volume) => _root.SetOwner(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
+
+    static void CheckNothingMountedBelow(Volume volume, string path)
+    {
+        if (MountInfo.Read().Find(m => m.MountPoint.StartsWith(path + "/", StringComparison.Ordinal) || m.MountPoint == path) is { MountPoint: { } mountPoint })
+        {
+            throw new VolumeException($"volume {volume.Name} is in use on this host: {mountPoint} is mounted within its directory, unmount it first");
+        }
+    }
+
+    VolumeException Failed(string what, Volume volume, Exception e) => new($"volume {volume.Name} {what} ({e.Message}): see to {_root.Path}, then try again", e);
+}

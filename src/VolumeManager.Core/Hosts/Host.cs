@@ -1,0 +1,28 @@
+namespace VolumeManager.Hosts;
+
+/// <summary>One machine that runs <c>volman serve</c>: one row of the table <c>hosts</c>.</summary>
+internal sealed class Host
+{
+    /// <summary>Made at the first start and kept in the state directory.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Unique.</summary>
+    public required string Name { get; set; }
+
+    public string? Address { get; set; }
+
+    /// <summary>/proc/sys/kernel/random/boot_id of the boot that is on.</summary>
+    public required string BootId { get; set; }
+
+    public required string Version { get; set; }
+
+    /// <summary>How many engine starts this host has seen (<c>Plugin.Activate</c>).</summary>
+    public long EngineGeneration { get; set; }
+
+    public DateTime? LeaseExpiresAt { get; set; }
+
+    public required DateTime LastSeenAt { get; set; }
+
+    /// <summary><c>live</c>, <c>lost</c> or <c>evicted</c>.</summary>
+    public required string State { get; set; }
+}

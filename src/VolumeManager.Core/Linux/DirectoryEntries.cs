@@ -1,0 +1,43 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VolumeManager.Linux;
+
+/// <summary>The names in a directory as the bytes they are: containers may write names that are no UTF-8, which a string would not bring back.</summary>
+internal static partial class DirectoryEntries
+{
+    /// <summary>Reads the next names from an open directory, each ended by a zero byte, without "." and "..". Empty at the end.</summary>
+    /// <remarks>getdents64(2): d_ino u64, d_off s64, d_reclen u16, d_type u8, d_name to a zero byte.</remarks>
+    /// <exception cref="LinuxException">The directory cannot be read.</exception>
+    internal static List<byte[]> ReadNext(SafeFileHandle directory)
+    {
+        var names = new List<byte[]>();
+        Span<byte> buffer = stackalloc byte[16 * 1024];
+        while (names.Count == 0)
+        {
+            int length;
+            unsafe
+            {
+                fixed (byte* start = buffer) length = (int)Syscall(Getdents64, directory, start, (nuint)buffer.Length);
+            }
+
+            LibC.Check(length, "getdents64", "directory");
+            if (length == 0) break;
+            for (var at = 0; at < length; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer[(at + 16)..]))
+            {
+                var name = buffer[(at + 19)..length];
+                name = name[..(name.IndexOf((byte)0) + 1)];
+                if (!name.SequenceEqual(".\0"u8) && !name.SequenceEqual("..\0"u8)) names.Add(name.ToArray());
+            }
+        }
+
+        return names;
+    }
+
+    // Not libc's getdents64(): glibc has it since 2.30 only, and .NET runs on 2.27.
+    static readonly nint Getdents64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static unsafe partial nint Syscall(nint number, SafeFileHandle descriptor, byte* buffer, nuint length);
+}

@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VolumeManager.Linux;
+
+/// <summary>
+/// A directory under which others are opened, made, renamed and removed by relative path, one component at a time and never through a symbolic link:
+/// no name, however hostile, and no link that a container planted leads outside. Works on kernels without openat2(2).
+/// </summary>
+/// <remarks>The root is opened anew by each call: when its disk is mounted while we run, we are on the disk from then on, and not below it.</remarks>
+internal sealed class DirectoryRoot
+{
+    readonly string _given;
+
+    /// <param name="path">Made when it is missing, with mode 0711: containers' files are reached by name, but not listed. May itself be a symbolic link.</param>
+    internal DirectoryRoot(string path)
+    {
+        _given = path;
+        if (!Directory.Exists(path)) Directory.CreateDirectory(path, PrivateMode);
+        using var root = OpenRoot();
+        Path = new DirectoryInfo($"/proc/self/fd/{(int)root.DangerousGetHandle()}").LinkTarget ?? path;
+    }
+
+    internal const UnixFileMode PrivateMode =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    /// <summary>The directory's path without symbolic links.</summary>
+    internal string Path { get; }
+
+    /// <summary>Opens a directory below the root, or the root itself for an empty path.</summary>
+    /// <exception cref="LinuxException">ENOENT: it does not exist. ENOTDIR or ELOOP: a component is no directory or is a symbolic link.</exception>
+    internal SafeFileHandle Open(string relative, int flags = LibC.O_PATH)
+    {
+        var at = OpenRoot();
+        foreach (var component in relative.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var next = LibC.Open(at, component, LibC.O_PATH | LibC.O_NOFOLLOW | LibC.O_DIRECTORY);
+            at.Dispose();
+            at = next;
+        }
+
+        using (at) return LibC.Open(at, ".", flags | LibC.O_DIRECTORY);
+    }
+
+    /// <summary>Makes a directory directly below the root. Its owner and mode are set whatever the umask says.</summary>
+    /// <returns>False when something of that name is there already; nothing is changed then.</returns>
+    internal bool TryMake(string name, uint mode, uint uid, uint gid)
+    {
+        using var root = OpenRoot();
+        if (LibC.MkdirAt(root, name, 0x1C0 /* 0700 */) < 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            return error == LibC.EEXIST ? false : throw new LinuxException("mkdir", $"{Path}/{name}", error);
+        }
+
+        SetOwner(name, mode, uid, gid);
+        return true;
+    }
+
+    internal void SetOwner(string relative, uint mode, uint uid, uint gid)
+    {
+        using var directory = Open(relative, LibC.O_RDONLY);
+        if ((uid | gid) != 0) LibC.Check(LibC.Fchown(directory, uid, gid), "chown", $"{Path}/{relative}");
+        LibC.Check(LibC.Fchmod(directory, mode), "chmod", $"{Path}/{relative}");
+    }
+
+    internal bool IsEmpty(string relative)
+    {
+        using var directory = Open(relative, LibC.O_RDONLY);
+        return DirectoryEntries.ReadNext(directory).Count == 0;
+    }
+
+    /// <summary>Removes a directory directly below the root if it is empty.</summary>
+    internal void RemoveIfEmpty(string name)
+    {
+        using var root = OpenRoot();
+        _ = LibC.UnlinkAt(root, name, LibC.AT_REMOVEDIR);
+    }
+
+    /// <summary>Renames a directory within the root and makes that durable.</summary>
+    /// <returns>False when there is nothing at <paramref name="from"/>.</returns>
+    /// <exception cref="LinuxException">EEXIST: something is at <paramref name="to"/>, and stays.</exception>
+    internal bool TryRename(string from, string to)
+    {
+        SafeFileHandle oldParent;
+        try
+        {
+            oldParent = Open(Parent(from), LibC.O_RDONLY);
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
+        {
+            return false;
+        }
+
+        using (oldParent)
+        using (var newParent = Open(Parent(to), LibC.O_RDONLY))
+        {
+            if (LibC.RenameAt2(oldParent, Name(from), newParent, Name(to), LibC.RENAME_NOREPLACE) < 0)
+            {
+                var error = Marshal.GetLastPInvokeError();
+                return error == LibC.ENOENT ? false : throw new LinuxException("rename", $"{Path}/{from} to {Path}/{to}", error);
+            }
+
+            LibC.Check(LibC.Fsync(newParent), "fsync", Path);
+            LibC.Check(LibC.Fsync(oldParent), "fsync", Path);
+            return true;
+        }
+    }
+
+    /// <summary>Makes what was made or removed directly in <paramref name="relative"/> survive power loss.</summary>
+    internal void Sync(string relative)
+    {
+        using var directory = Open(relative, LibC.O_RDONLY);
+        LibC.Check(LibC.Fsync(directory), "fsync", $"{Path}/{relative}");
+    }
+
+    internal bool Exists(string relative)
+    {
+        try
+        {
+            Open(relative).Dispose();
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
+        {
+            return false;
+        }
+    }
+
+    static string Parent(string relative) => relative.LastIndexOf('/') is > 0 and var slash ? relative[..slash] : "";
+
+    static string Name(string relative) => relative[(relative.LastIndexOf('/') + 1)..];
+
+    SafeFileHandle OpenRoot() => LibC.Open(null, _given, LibC.O_RDONLY | LibC.O_DIRECTORY);
+}

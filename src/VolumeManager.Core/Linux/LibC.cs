@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VolumeManager.Linux;
+
+/// <summary>The system calls that volman makes, under the kernel's own names. A test compiles a C program to check the constants.</summary>
+/// <remarks>Every function returns -1 and sets errno on failure: see section 2 of the manual. <see cref="Check"/> turns that into an exception.</remarks>
+internal static partial class LibC
+{
+    internal const int AT_FDCWD = -100;
+    internal const int AT_REMOVEDIR = 0x200;
+    internal const int AT_SYMLINK_NOFOLLOW = 0x100;
+    internal const int AT_NO_AUTOMOUNT = 0x800;
+    internal const int AT_STATX_DONT_SYNC = 0x4000;
+
+    internal const int O_RDONLY = 0;
+    internal const int O_RDWR = 0x2;
+    internal const int O_CREAT = 0x40;
+    internal const int O_PATH = 0x200000;
+    internal const int O_CLOEXEC = 0x80000;
+
+    // These two differ between x86 and ARM (asm/fcntl.h).
+    internal static readonly int O_DIRECTORY = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x4000 : 0x10000;
+    internal static readonly int O_NOFOLLOW = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
+
+    internal const ulong MS_RDONLY = 0x1;
+    internal const ulong MS_NOSUID = 0x2;
+    internal const ulong MS_NODEV = 0x4;
+    internal const ulong MS_REMOUNT = 0x20;
+    internal const ulong MS_BIND = 0x1000;
+
+    internal const int UMOUNT_NOFOLLOW = 0x8;
+    internal const uint RENAME_NOREPLACE = 0x1;
+
+    internal const int LOCK_EX = 2;
+    internal const int LOCK_NB = 4;
+
+    internal const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
+
+    internal const int ENOENT = 2;
+    internal const int EAGAIN = 11;
+    internal const int EBUSY = 16;
+    internal const int EEXIST = 17;
+    internal const int EXDEV = 18;
+    internal const int ENOTDIR = 20;
+    internal const int EINVAL = 22;
+    internal const int EISDIR = 21;
+    internal const int EPERM = 1;
+    internal const int ENOTEMPTY = 39;
+    internal const int ELOOP = 40;
+    internal const int EINTR = 4;
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Umount2(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenAt(int directory, string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int MkdirAt(SafeFileHandle directory, string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int UnlinkAt(SafeFileHandle directory, string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int RenameAt2(SafeFileHandle oldDirectory, string oldPath, SafeFileHandle newDirectory, string newPath, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    internal static partial int Fchown(SafeFileHandle file, uint uid, uint gid);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    internal static partial int Fchmod(SafeFileHandle file, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    internal static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    internal static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(int directory, string path, int flags, uint mask, out StatxBuffer buffer);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    internal static partial uint Geteuid();
+
+    /// <summary>openat(2), with the file descriptor owned by a handle; -1 becomes an exception.</summary>
+    /// <exception cref="LinuxException">The call failed; its errno says why.</exception>
+    internal static SafeFileHandle Open(SafeFileHandle? directory, string path, int flags, uint mode = 0)
+    {
+        var descriptor = OpenAt(directory is null ? AT_FDCWD : (int)directory.DangerousGetHandle(), path, flags | O_CLOEXEC, mode);
+        GC.KeepAlive(directory);
+        return new SafeFileHandle(Check(descriptor, "open", path), ownsHandle: true);
+    }
+
+    /// <summary>Throws when <paramref name="result"/> is -1, naming the operation and its target.</summary>
+    internal static int Check(int result, string operation, string target) =>
+        result >= 0 ? result : throw new LinuxException(operation, target, Marshal.GetLastPInvokeError());
+
+    /// <summary>The head of struct statx (linux/stat.h, 256 bytes): only its attributes are read here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    internal struct StatxBuffer
+    {
+        [FieldOffset(8)] internal ulong Attributes;
+        [FieldOffset(56)] internal ulong AttributesMask;
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+
+namespace VolumeManager.Linux;
+
+/// <summary>One line of /proc/PID/mountinfo.</summary>
+/// <param name="Device">major:minor of the file system, as the kernel writes it.</param>
+/// <param name="Root">The directory within that file system which is the root of this mount.</param>
+/// <param name="MountPoint">Where it is mounted, relative to the process's root.</param>
+/// <param name="PeerGroup">The number behind <c>shared:</c>, or null for a mount whose events reach nobody.</param>
+internal readonly record struct MountInfo(string Device, string Root, string MountPoint, string Options, int? PeerGroup)
+{
+    /// <summary>The mounts of this process, in mount order. A process with no mount namespace left has none.</summary>
+    internal static List<MountInfo> Read(string process = "self")
+    {
+        using var reader = new StreamReader($"/proc/{process}/mountinfo", Encoding.UTF8);
+        return Parse(reader);
+    }
+
+    /// <summary>Reads lines of the form that proc_pid_mountinfo(5) gives:</summary>
+    /// <remarks><code>
+    /// 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+    /// (1)(2)(3)   (4)   (5)      (6)     (7)   (8) (9)   (10)         (11)
+    /// (3) major:minor  (4) root  (5) mount point  (6) options  (7) optional fields, ended by (8) a hyphen
+    /// </code>
+    /// Space, tab, newline and backslash stand in fields as octal escapes. A line of another form is passed over: the kernel may add some.</remarks>
+    internal static List<MountInfo> Parse(TextReader text)
+    {
+        var mounts = new List<MountInfo>();
+        while (text.ReadLine() is { } line)
+        {
+            var fields = line.Split(' ');
+            if (fields.Length < 10) continue;
+            int? peerGroup = null;
+            for (var i = 6; i < fields.Length && fields[i] != "-"; i++)
+            {
+                if (fields[i].StartsWith("shared:", StringComparison.Ordinal)) peerGroup = int.Parse(fields[i].AsSpan(7), CultureInfo.InvariantCulture);
+            }
+
+            mounts.Add(new MountInfo(fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup));
+        }
+
+        return mounts;
+    }
+
+    static string Unescape(string field)
+    {
+        if (!field.Contains('\\', StringComparison.Ordinal)) return field;
+        var text = new StringBuilder(field.Length);
+        for (var i = 0; i < field.Length; i++)
+        {
+            if (field[i] == '\\' && i + 3 < field.Length && IsOctal(field[i + 1]) && IsOctal(field[i + 2]) && IsOctal(field[i + 3]))
+            {
+                text.Append((char)(((field[i + 1] - '0') * 64) + ((field[i + 2] - '0') * 8) + (field[i + 3] - '0')));
+                i += 3;
+            }
+            else
+            {
+                text.Append(field[i]);
+            }
+        }
+
+        return text.ToString();
+    }
+
+    static bool IsOctal(char c) => c is >= '0' and <= '7';
+}

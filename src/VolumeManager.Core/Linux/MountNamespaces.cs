@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace VolumeManager.Linux;
+
+/// <summary>Looks into every mount namespace of the host: a container that uses a volume holds a clone of its mount there, whatever the engine has forgotten.</summary>
+internal static class MountNamespaces
+{
+    /// <summary>A directory as the kernel names it in every namespace: its file system, and its path within that.</summary>
+    internal readonly record struct Location(string Device, string Root)
+    {
+        /// <summary>Finds the location of a directory of this process's namespace. Its path must be free of symbolic links.</summary>
+        internal static Location Of(string directory, IEnumerable<MountInfo> mounts)
+        {
+            MountInfo? best = null;
+            foreach (var mount in mounts)
+            {
+                // The later of two mounts at one place hides the earlier.
+                if (IsAtOrBelow(directory, mount.MountPoint) && (best is null || mount.MountPoint.Length >= best.Value.MountPoint.Length)) best = mount;
+            }
+
+            var found = best ?? throw new InvalidOperationException($"no mount of this namespace holds {directory}");
+            var below = directory[found.MountPoint.TrimEnd('/').Length..];
+            return new Location(found.Device, (found.Root.TrimEnd('/') + below) is { Length: > 0 } root ? root : "/");
+        }
+
+        internal bool Holds(in MountInfo mount) => mount.Device == Device && IsAtOrBelow(mount.Root, Root);
+    }
+
+    /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
+    /// <param name="locations">Keyed by the path at which volman itself mounts them: copies of the host's tree in other namespaces show them there, and hold nothing.</param>
+    /// <returns>The keys that are held.</returns>
+    internal static HashSet<string> FindHeld(IReadOnlyDictionary<string, Location> locations)
+    {
+        var held = new HashSet<string>(StringComparer.Ordinal);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var process in Directory.EnumerateDirectories("/proc"))
+        {
+            var id = Path.GetFileName(process);
+            if (!int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out _)) continue;
+            try
+            {
+                if (new FileInfo($"{process}/ns/mnt").LinkTarget is not { } mountNamespace || seen.Contains(mountNamespace)) continue;
+                var mounts = MountInfo.Read(id);
+                seen.Add(mountNamespace);
+                foreach (var mount in mounts)
+                {
+                    foreach (var (target, location) in locations)
+                    {
+                        if (mount.MountPoint != target && location.Holds(mount)) held.Add(target);
+                    }
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The process ended while we looked. Its namespace may live on in another process, which comes later or came before.
+                continue;
+            }
+        }
+
+        return held;
+    }
+
+    static bool IsAtOrBelow(string path, string top) =>
+        top == "/" || (path.StartsWith(top, StringComparison.Ordinal) && (path.Length == top.Length || path[top.Length] == '/'));
+}

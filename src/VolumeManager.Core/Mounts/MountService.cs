@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+using VolumeManager.Hosts;
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Mounts;
+
+/// <summary>Mount and Unmount: claim in the catalog, then the kernel; the kernel, then release. A crash between the two leaves what the reconciler can act on.</summary>
+internal sealed partial class MountService(
+    ThisHost host, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks, LocalBackend backend, ILogger log)
+{
+    /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
+    internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
+
+    /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
+    /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>
+    /// <param name="cancellation">The caller is gone or its deadline is over: what was done until then is undone, for it will send no Unmount.</param>
+    /// <returns>The mount point.</returns>
+    /// <exception cref="VolumeException">The volume is unknown, held exclusively, or cannot be mounted. No claim is left.</exception>
+    internal async Task<string> MountAsync(string name, string callerId, CancellationToken cancellation)
+    {
+        using var turn = await locks.AcquireAsync(name, cancellation);
+        var volume = index.Find(name);
+        var began = Stopwatch.GetTimestamp();
+        var claimed = await ClaimAsync(volume, callerId, cancellation);
+        try
+        {
+            var target = TargetOf(name);
+            if (!Mounter.IsMounted(target))
+            {
+                await backend.MountAsync(claimed, target, cancellation);
+                await RecordAttachAsync(claimed, began);
+            }
+
+            cancellation.ThrowIfCancellationRequested();
+            return target;
+        }
+        catch (Exception e)
+        {
+            LogUndone(name, callerId, e.Message);
+            await UnmountHeldAsync(index.Find(name), callerId, e.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Takes back one Mount of a caller; the last one of all callers unmounts. What is unknown is success, for the engine could do nothing with an error.</summary>
+    internal async Task UnmountAsync(string name, string callerId, CancellationToken cancellation)
+    {
+        using var turn = await locks.AcquireAsync(name, cancellation);
+        if (!index.TryFind(name, out var volume))
+        {
+            LogUnknown(name, callerId);
+            return;
+        }
+
+        await UnmountHeldAsync(volume, callerId, failure: null);
+    }
+
+    async Task<Volume> ClaimAsync(Volume volume, string callerId, CancellationToken cancellation)
+    {
+        var held = volume.Mounts.FirstOrDefault(m => m.HostId == host.Id && m.CallerId == callerId);
+        var afresh = held is not null && held.EngineGeneration < host.Engine.Current && !await IsHeldByContainerAsync(volume, cancellation);
+        var mount = new Mount
+        {
+            VolumeId = volume.Id,
+            HostId = host.Id,
+            CallerId = callerId,
+            Count = afresh || held is null ? 1 : held.Count + 1,
+            BootId = host.BootId,
+            EngineGeneration = host.Engine.Current,
+            MountedAt = held?.MountedAt ?? DateTime.UtcNow,
+        };
+        var entry = history.Of(EventKind.Mount, volume, callerId, detail: afresh ? "the engine that held it has ended: counted afresh" : null);
+        var claimed = await catalog.WriteAsync(
+            async db => await MountRows.TryClaimAsync(db, mount, afresh) && await History.AppendAsync(db, entry) == 1, cancellation);
+        if (!claimed)
+        {
+            throw new VolumeException(
+                $"volume {volume.Name} has access {EnumText.Of(volume.Access)} and is mounted by {Holders.Describe(volume, host)}: stop that container first, or create the volume with access=shared");
+        }
+
+        volume = volume with { Mounts = held is null ? volume.Mounts.Add(mount) : volume.Mounts.Replace(held, mount) };
+        index.Put(volume);
+        return volume;
+    }
+
+    async Task RecordAttachAsync(Volume volume, long began)
+    {
+        var entry = history.Of(EventKind.Attach, volume, duration: Stopwatch.GetElapsedTime(began));
+        if (volume.ProvisionedAt is not null)
+        {
+            history.Record(entry);
+            return;
+        }
+
+        // Before the caller can write: from now on a missing directory is lost data, not a volume that was never used.
+        var provisioned = volume with { ProvisionedAt = entry.At };
+        await catalog.WriteAsync(
+            async db => await VolumeRows.SetProvisionedAsync(db, provisioned) + await History.AppendAsync(db, entry), CancellationToken.None);
+        index.Put(provisioned);
+    }
+
+    async Task UnmountHeldAsync(Volume volume, string callerId, string? failure)
+    {
+        if (FindDue(volume, callerId) is not { } mount)
+        {
+            LogUnknown(volume.Name, callerId);
+            return;
+        }
+
+        var left = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount);
+        if (!left.Any(m => m.HostId == host.Id)) await TryDetachAsync(volume);
+        var entry = history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone");
+        await catalog.WriteAsync(async db =>
+        {
+            await MountRows.ReleaseAsync(db, mount);
+            return await History.AppendAsync(db, entry);
+        }, CancellationToken.None);
+        index.Put(volume with { Mounts = left });
+    }
+
+    /// <summary>The mount that an Unmount takes back. Engines of 1.12.0 mount with an id and unmount without: any mount of the host will do then.</summary>
+    Mount? FindDue(Volume volume, string callerId) =>
+        volume.Mounts.FirstOrDefault(m => m.HostId == host.Id && m.CallerId == callerId)
+        ?? (callerId.Length == 0 ? volume.Mounts.FirstOrDefault(m => m.HostId == host.Id) : null);
+
+    /// <summary>Unmounts the volume from this host. The caller holds its lock and has seen that no mount is left.</summary>
+    /// <returns>False when it stays mounted for now; the reconciler tries again.</returns>
+    internal async Task<bool> TryDetachAsync(Volume volume)
+    {
+        try
+        {
+            if (await backend.UnmountAsync(TargetOf(volume.Name))) return true;
+            LogBusy(volume.Name, TargetOf(volume.Name));
+        }
+        catch (LinuxException e)
+        {
+            LogDetachFailed(volume.Name, e.Message);
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether a container's mount namespace holds the volume's directory, whatever the engine says.</summary>
+    internal async Task<bool> IsHeldByContainerAsync(Volume volume, CancellationToken cancellation) => (await FindHeldAsync([volume], cancellation)).Count > 0;
+
+    /// <returns>The names of those volumes that some container's mount namespace holds.</returns>
+    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => backend.RunAsync(() =>
+    {
+        var mounts = MountInfo.Read();
+        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => MountNamespaces.Location.Of(backend.PathOf(v), mounts)));
+        return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
+    }, cancellation);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Mount of {Volume} for {CallerId} is undone: {Reason}")]
+    partial void LogUndone(string volume, string callerId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Unmount of {Volume} for {CallerId}: no such mount, nothing to do")]
+    partial void LogUnknown(string volume, string callerId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} stays mounted at {Target} for now: a process of this host works in it")]
+    partial void LogBusy(string volume, string target);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} stays mounted for now: {Reason}")]
+    partial void LogDetachFailed(string volume, string reason);
+}

@@ -1,0 +1,58 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+
+namespace VolumeManager.Volumes;
+
+/// <summary>Deletes what has had its time: trashed directories after their retention, and events after theirs.</summary>
+internal sealed partial class Janitor(
+    DbContextOptions<CatalogContext> options, Settings settings, CatalogWriter catalog, History history, LocalBackend backend, ILogger log)
+{
+    const int Batch = 1000;
+
+    internal async Task CleanAsync(CancellationToken cancellation)
+    {
+        await PurgeTrashAsync(cancellation);
+        await PruneHistoryAsync(cancellation);
+    }
+
+    async Task PurgeTrashAsync(CancellationToken cancellation)
+    {
+        var now = DateTime.UtcNow;
+        await using var db = new CatalogContext(options);
+        var due = await db.Volumes.AsNoTracking().Where(v => v.State == VolumeState.Trashed && v.PurgeAfter <= now).OrderBy(v => v.PurgeAfter).Take(Batch).ToListAsync(cancellation);
+        foreach (var volume in due)
+        {
+            try
+            {
+                var entries = await backend.PurgeAsync(volume, cancellation);
+                var entry = history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted");
+                await catalog.WriteAsync(async write => await VolumeRows.DeleteAsync(write, volume) + await History.AppendAsync(write, entry), cancellation);
+                LogPurged(volume.Name, entries);
+            }
+            catch (Exception e) when (e is VolumeException or IOException)
+            {
+                LogNotPurged(volume.Name, e.Message);
+            }
+        }
+    }
+
+    async Task PruneHistoryAsync(CancellationToken cancellation)
+    {
+        var oldestKept = DateTime.UtcNow - settings.HistoryRetention;
+        while (true)
+        {
+            // Ids grow with time, so only the oldest need be looked at, however long the history.
+            var deleted = await catalog.WriteAsync(
+                db => db.Database.ExecuteSqlAsync($"DELETE FROM events WHERE id < (SELECT MIN(id) FROM events) + {Batch} AND at < {oldestKept}"), cancellation);
+            if (deleted < Batch) return;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume}: trashed data deleted, {Entries} files and directories")]
+    partial void LogPurged(string volume, long entries);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume}: trashed data cannot be deleted now: {Reason}")]
+    partial void LogNotPurged(string volume, string reason);
+}

@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using VolumeManager.Mounts;
+
+namespace VolumeManager.Volumes;
+
+/// <summary>Who may use a volume at one time.</summary>
+internal enum AccessMode { Shared, SingleHost, SingleCaller, ReadOnly }
+
+/// <summary>What becomes of the directory when its volume is removed.</summary>
+internal enum OnRemove { Trash, Delete, Retain }
+
+/// <summary>Where a volume stands between creation and the end of its data.</summary>
+internal enum VolumeState { Ready, Removing, Trashed }
+
+/// <summary>A volume: one row of the table <c>volumes</c>, with what belongs to it. Never changed: a new one takes its place.</summary>
+internal sealed record Volume
+{
+    /// <summary>A UUID of version 7, so that rows lie in the order of their making.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Unique among volumes that are not trashed, byte for byte.</summary>
+    public required string Name { get; init; }
+
+    public required string Backend { get; init; }
+
+    /// <summary>The NFS server and the path that it exports; empty for local directories.</summary>
+    public string Server { get; init; } = "";
+
+    public string Export { get; init; } = "";
+
+    /// <summary>Path relative to the data root or the export, without a leading slash.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>True when the directory was there before the volume (option <c>path</c>).</summary>
+    public bool Adopted { get; init; }
+
+    public AccessMode Access { get; init; }
+
+    /// <summary>The limit asked for, in bytes; null for none.</summary>
+    public long? SizeBytes { get; init; }
+
+    /// <summary>Owner and mode of the directory at its making.</summary>
+    public long Uid { get; init; }
+
+    public long Gid { get; init; }
+
+    public int Mode { get; init; }
+
+    public OnRemove OnRemove { get; init; }
+
+    public VolumeState State { get; init; }
+
+    /// <summary>Grows when an exclusive holder is replaced.</summary>
+    public long Epoch { get; init; } = 1;
+
+    /// <summary>UTC.</summary>
+    public required DateTime CreatedAt { get; init; }
+
+    public required string CreatedOnHost { get; init; }
+
+    /// <summary>When the directory was known to be on disk for good. Until then a Mount makes it if it is missing; from then on a missing directory is an error,
+    /// for it held data.</summary>
+    public DateTime? ProvisionedAt { get; init; }
+
+    public DateTime? RemovedAt { get; init; }
+
+    /// <summary>From then on the trashed directory may be deleted.</summary>
+    public DateTime? PurgeAfter { get; init; }
+
+    /// <summary>Exactly what the user passed, labels left out. Table <c>volume_options</c>.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Table <c>volume_labels</c>.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Who uses it now. Table <c>mounts</c>.</summary>
+    public ImmutableArray<Mount> Mounts { get; init; } = [];
+}
+
+/// <summary>One option of a volume, as the user passed it. Table <c>volume_options</c>.</summary>
+internal sealed class VolumeOption
+{
+    public required Guid VolumeId { get; init; }
+    public required string Key { get; init; }
+    public required string Value { get; init; }
+}
+
+/// <summary>One label of a volume. Table <c>volume_labels</c>.</summary>
+internal sealed class VolumeLabel
+{
+    public required Guid VolumeId { get; init; }
+    public required string Key { get; init; }
+    public required string Value { get; init; }
+}

@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using VolumeManager.Catalog;
+
+namespace VolumeManager.Volumes;
+
+/// <summary>The options of one Create, checked: what they ask for, and exactly what the user passed.</summary>
+internal sealed record VolumeSpec
+{
+    const string LabelPrefix = "label.";
+    const int MaxValueLength = 4096;
+    const int MaxOptions = 256;
+
+    internal string Backend { get; init; } = "local";
+    internal string? Path { get; init; }
+    internal AccessMode Access { get; init; }
+    internal long? SizeBytes { get; init; }
+    internal long Uid { get; init; }
+    internal long Gid { get; init; }
+    internal int Mode { get; init; } = Convert.ToInt32("755", 8);
+    internal OnRemove OnRemove { get; init; }
+    internal ImmutableDictionary<string, string> Options { get; init; } = ImmutableDictionary<string, string>.Empty;
+    internal ImmutableDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <param name="options">As the engine sent them; null is the same as none.</param>
+    /// <exception cref="VolumeException">An option is unknown, or its value is not allowed; the message names the key and the cure.</exception>
+    internal static VolumeSpec Parse(IReadOnlyDictionary<string, string?>? options)
+    {
+        var spec = new VolumeSpec();
+        if (options is null || options.Count == 0) return spec;
+        if (options.Count > MaxOptions) throw new VolumeException($"{options.Count} options are too many: pass at most {MaxOptions}");
+        foreach (var (key, value) in options)
+        {
+            if (value is null) throw new VolumeException($"option {Quoted.Text(key)} has no value: write it as key=value");
+            if (value.Length > MaxValueLength) throw Refuse(key, $"is longer than {MaxValueLength} characters", "shorten it");
+            if (value.Any(char.IsControl)) throw Refuse(key, "contains control characters", "remove them");
+            spec = key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? spec.WithLabel(key, value) : spec.With(key, value);
+        }
+
+        if (spec.Path is null) return spec;
+        foreach (var key in (string[])["uid", "gid", "mode"])
+        {
+            if (options.ContainsKey(key)) throw Refuse(key, "does not go with path, whose directory has an owner and a mode already", "leave it out");
+        }
+
+        // Data that was here before us stays when its volume goes, unless the user says otherwise.
+        return options.ContainsKey("on-remove") ? spec : spec with { OnRemove = OnRemove.Retain };
+    }
+
+    VolumeSpec With(string key, string value)
+    {
+        var spec = this with { Options = Options.Add(key, value) };
+        return key switch
+        {
+            "backend" => value == "local" ? spec with { Backend = value } : throw Refuse(key, $"is {Quoted.Text(value)}", "this version has the backend local only"),
+            "path" => spec with { Path = CheckPath(value) },
+            "uid" => spec with { Uid = ParseId(key, value) },
+            "gid" => spec with { Gid = ParseId(key, value) },
+            "mode" => spec with { Mode = ParseMode(value) },
+            "size" => spec with { SizeBytes = ByteSize.Parse(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write a number of bytes such as 10G, 512M or 1048576") },
+            "access" => spec with { Access = ParseChoice<AccessMode>(key, value) },
+            "on-remove" => spec with { OnRemove = ParseChoice<OnRemove>(key, value) },
+            "server" or "export" or "nfsopts" => throw Refuse(key, "is for the backend nfs", "leave it out"),
+            _ => throw new VolumeException($"option {Quoted.Text(key)} is unknown: use backend, path, uid, gid, mode, size, access, on-remove or label.KEY"),
+        };
+    }
+
+    VolumeSpec WithLabel(string key, string value)
+    {
+        var label = key[LabelPrefix.Length..];
+        if (label.Length is 0 or > 128 || !label.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-' or '/'))
+        {
+            throw new VolumeException($"label {Quoted.Text(label)} is not allowed: use 1 to 128 of the characters a-z A-Z 0-9 _ . - /");
+        }
+
+        return this with { Labels = Labels.Add(label, value) };
+    }
+
+    static string CheckPath(string path)
+    {
+        var components = path.Split('/');
+        // A leading dot would reach the trash; "." and ".." would leave the root.
+        return path.Length <= 1024 && components.All(c => c.Length is > 0 and <= 255 && c[0] != '.')
+            ? path
+            : throw Refuse("path", $"is {Quoted.Text(path)}", "name an existing directory relative to the root, without a leading slash and without components that begin with a dot");
+    }
+
+    static long ParseId(string key, string value) =>
+        uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != uint.MaxValue
+            ? id
+            : throw Refuse(key, $"is {Quoted.Text(value)}", "write a number from 0 to 4294967294");
+
+    static int ParseMode(string value) =>
+        value.Length is >= 3 and <= 5 && value.All(c => c is >= '0' and <= '7') && Convert.ToInt32(value, 8) <= 4095
+            ? Convert.ToInt32(value, 8)
+            : throw Refuse("mode", $"is {Quoted.Text(value)}", "write an octal mode such as 0750");
+
+    static T ParseChoice<T>(string key, string value)
+        where T : struct, Enum => EnumText.Parse<T>(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", $"use one of {EnumText.Choices<T>()}");
+
+    static VolumeException Refuse(string key, string fault, string cure) => new($"option {key} {fault}: {cure}");
+}

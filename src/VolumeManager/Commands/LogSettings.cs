@@ -1,0 +1,36 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace VolumeManager.Commands;
+
+/// <summary>What is logged to the console, and how.</summary>
+internal sealed record LogSettings
+{
+    internal LogLevel Level { get; init; } = LogLevel.Information;
+
+    /// <summary><c>text</c>: one line an entry. <c>json</c>: one object a line, for collectors. <c>systemd</c>: text with the journal's priorities.</summary>
+    internal string Format { get; init; } = "text";
+
+    internal static readonly string[] Formats = ["text", "json", "systemd"];
+
+    internal void Apply(ILoggingBuilder logging)
+    {
+        logging.SetMinimumLevel(Level).AddFilter("Microsoft", LogLevel.Warning);
+        const string timestamp = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        switch (Format)
+        {
+            case "json":
+                logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, timestamp.TrimEnd()));
+                break;
+            case "systemd":
+                logging.AddSystemdConsole();
+                break;
+            default:
+                logging.AddSimpleConsole(text => (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat) = (true, true, timestamp));
+                break;
+        }
+
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Error);
+    }
+}

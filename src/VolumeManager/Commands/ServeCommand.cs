@@ -1,0 +1,103 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Docker;
+using VolumeManager.Hosts;
+
+namespace VolumeManager.Commands;
+
+/// <summary><c>volman serve</c>: listens first, then opens the catalog and makes it agree with the kernel.</summary>
+internal static partial class ServeCommand
+{
+    // A managed plugin is killed 10 s after SIGTERM. What runs longer is cancelled, and undoes itself.
+    static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(6);
+
+    internal static Command Build()
+    {
+        var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
+        var flags = SettingsBinder.AddFlags(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                return await RunAsync(SettingsBinder.Bind(key => parsed.GetValue(flags[key])), cancellation);
+            }
+            catch (Exception e) when (e is VolumeException or CatalogSchemaException)
+            {
+                await Console.Error.WriteLineAsync($"volman: {e.Message}");
+                return 1;
+            }
+        });
+        return command;
+    }
+
+    static async Task<int> RunAsync((Settings Settings, LogSettings Log) bound, CancellationToken cancellation)
+    {
+        var (settings, logSettings) = bound;
+        if (!Environment.IsPrivilegedProcess) throw new VolumeException("only root can mount: run volman serve as root");
+        using var state = StateDirectory.Open(settings.StateDirectory);
+        var engine = new EngineGeneration();
+        var opening = new TaskCompletionSource<HostDaemon>(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        await using var app = BuildApp(settings, logSettings);
+        var logs = app.Services.GetRequiredService<ILoggerFactory>();
+        var log = logs.CreateLogger("volman");
+        var api = new VolumeDriverApi(opening.Task, engine, logs.CreateLogger<VolumeDriverApi>());
+        app.Run(api.HandleAsync);
+        app.Lifetime.ApplicationStopping.Register(() => PluginSocket.Remove(settings.Socket));
+
+        foreach (var variable in SettingsBinder.UnknownVariables()) LogUnknownVariable(log, variable);
+
+        await app.StartAsync(cancellation);
+        LogListening(log, settings.Socket);
+        try
+        {
+            await using var daemon = await HostDaemon.OpenAsync(settings, state, engine, logs, app.Lifetime.ApplicationStopping);
+            opening.SetResult(daemon);
+            LogReady(log, ProgramVersion.Text, daemon.Index.Count, settings.Socket, state.CatalogFile, Environment.TickCount64 - StartedAt);
+            await app.WaitForShutdownAsync(cancellation);
+            return 0;
+        }
+        catch (Exception e) when (!opening.Task.IsCompleted)
+        {
+            opening.SetException(e);
+            _ = opening.Task.Exception;
+            await app.StopAsync(CancellationToken.None);
+            if (e is OperationCanceledException) return 0;
+            throw e is VolumeException or CatalogSchemaException ? e : new VolumeException($"the catalog {state.CatalogFile} cannot be opened ({e.GetBaseException().Message})", e);
+        }
+    }
+
+    static readonly long StartedAt = Environment.TickCount64;
+
+    static WebApplication BuildApp(Settings settings, LogSettings logSettings)
+    {
+        // The empty builder: no configuration files, no routing, no middleware that nobody asked for, and a start in a tenth of a second.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "volman" });
+        logSettings.Apply(builder.Logging);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // RequestBody bounds what it reads, and says so in the protocol's own form.
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.ListenUnixSocket(settings.Socket);
+        });
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = _ => PluginSocket.Bind(settings.Socket));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
+        return builder.Build();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Variable} is set in the environment, but is no setting of volman: see volman serve --help")]
+    static partial void LogUnknownVariable(ILogger log, string variable);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Socket}")]
+    static partial void LogListening(ILogger log, string socket);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope local, {Volumes} volumes, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
+    static partial void LogReady(ILogger log, string version, int volumes, string socket, string catalog, long milliseconds);
+}

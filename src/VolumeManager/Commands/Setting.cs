@@ -1,0 +1,75 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+
+namespace VolumeManager.Commands;
+
+/// <summary>One setting: its key is the flag, the key of the file, and with VOLMAN_ and underscores the environment variable.</summary>
+internal sealed record Setting(string Key, string Description, Func<Setting.Bound, string, Setting.Bound> Apply)
+{
+    internal readonly record struct Bound(Settings Settings, LogSettings Log);
+
+    internal string Variable => "VOLMAN_" + Key.ToUpperInvariant().Replace('-', '_');
+
+    /// <summary>All of them, in the order of <c>--help</c>.</summary>
+    internal static readonly Setting[] All =
+    [
+        new("socket", "The plugin socket; its file name is the driver's name [default: /run/docker/plugins/volman.sock]",
+            (b, v) => b with { Settings = b.Settings with { Socket = AbsolutePath(v) } }),
+        new("admin-socket", "The socket of the admin API, which answers volman status [default: /run/volman/admin.sock]",
+            (b, v) => b with { Settings = b.Settings with { AdminSocket = AbsolutePath(v) } }),
+        new("state-dir", "Host id, lock and SQLite catalog [default: /var/lib/volman]",
+            (b, v) => b with { Settings = b.Settings with { StateDirectory = AbsolutePath(v) } }),
+        new("mount-root", "Where volumes are mounted for the engine [default: /var/lib/volman/mnt]",
+            (b, v) => b with { Settings = b.Settings with { MountRoot = AbsolutePath(v) } }),
+        new("data-root", "The directories of volumes of the backend local [default: /var/lib/volman/volumes]",
+            (b, v) => b with { Settings = b.Settings with { DataRoot = AbsolutePath(v) } }),
+        new("backend", "The backend of volumes that name none; this version has local only [default: local]",
+            (b, v) => v == "local" ? b : throw new FormatException("this version has the backend local only")),
+        new("host-name", "This host's name in the catalog [default: the machine's name]",
+            (b, v) => b with { Settings = b.Settings with { HostName = v.Length is > 0 and <= 255 && !v.Any(char.IsControl) ? v : throw new FormatException("write 1 to 255 characters") } }),
+        new("migrate", "Whether an older catalog is brought up to date at start: true or false [default: true]",
+            (b, v) => b with { Settings = b.Settings with { Migrate = bool.TryParse(v, out var on) ? on : throw new FormatException("write true or false") } }),
+        new("trash-retention", "How long a removed volume's data is kept; 0 deletes at once [default: 24h]",
+            (b, v) => b with { Settings = b.Settings with { TrashRetention = Duration(v) } }),
+        new("history-retention", "How long events are kept [default: 90d]",
+            (b, v) => b with { Settings = b.Settings with { HistoryRetention = Positive(v) } }),
+        new("reconcile-interval", "How often catalog and kernel are compared [default: 1m]",
+            (b, v) => b with { Settings = b.Settings with { ReconcileInterval = Positive(v) } }),
+        new("engine-grace", "How long after an engine's start the mounts of its dead predecessor are kept that no container holds [default: 30s]",
+            (b, v) => b with { Settings = b.Settings with { EngineGrace = Duration(v) } }),
+        new("log-level", "trace, debug, information, warning, error or critical [default: information]",
+            (b, v) => b with { Log = b.Log with { Level = Level(v) } }),
+        new("log-format", "text, json or systemd [default: text]",
+            (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
+    ];
+
+    static string AbsolutePath(string value) => value.StartsWith('/') && !value.Contains('\0', StringComparison.Ordinal)
+        ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(value))
+        : throw new FormatException("write an absolute path");
+
+    static TimeSpan Positive(string value) => Duration(value) is { Ticks: > 0 } duration ? duration : throw new FormatException("write a duration longer than zero");
+
+    /// <summary><c>90s</c>, <c>15m</c>, <c>24h</c>, <c>90d</c>, <c>500ms</c> or <c>0</c>.</summary>
+    static TimeSpan Duration(string value)
+    {
+        if (value == "0") return TimeSpan.Zero;
+        var number = value.TrimEnd('d', 'h', 'm', 's');
+        TimeSpan? unit = value[number.Length..] switch
+        {
+            "ms" => TimeSpan.FromMilliseconds(1),
+            "s" => TimeSpan.FromSeconds(1),
+            "m" => TimeSpan.FromMinutes(1),
+            "h" => TimeSpan.FromHours(1),
+            "d" => TimeSpan.FromDays(1),
+            _ => null,
+        };
+        // Ten years: longer ones overflow timers and are typing errors.
+        return unit is not null && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && unit.Value.TotalDays * count <= 3650
+            ? unit.Value * count
+            : throw new FormatException("write a duration of at most 3650d, such as 30s, 15m, 24h or 90d");
+    }
+
+    static LogLevel Level(string value) => Enum.TryParse<LogLevel>(value, ignoreCase: true, out var level) && Enum.IsDefined(level) && !char.IsDigit(value[0])
+        ? level
+        : throw new FormatException("use trace, debug, information, warning, error or critical");
+}

@@ -1,0 +1,82 @@
+using System.Collections;
+using System.CommandLine;
+using System.Text.Json;
+
+namespace VolumeManager.Commands;
+
+/// <summary>Binds the settings once from their sources, later ones winning: defaults, file, environment, flags. All faults are told together.</summary>
+internal static class SettingsBinder
+{
+    const string ConfigKey = "config";
+    const string DefaultFile = "/etc/volman/volman.json";
+
+    internal static Dictionary<string, Option<string?>> AddFlags(Command command)
+    {
+        var flags = new Dictionary<string, Option<string?>>(StringComparer.Ordinal)
+        {
+            [ConfigKey] = new("--" + ConfigKey) { Description = $"A JSON file of these settings, such as {{\"data-root\": \"/srv\"}} [default: {DefaultFile}, if there is one]", HelpName = "file" },
+        };
+        foreach (var setting in Setting.All)
+        {
+            flags[setting.Key] = new("--" + setting.Key) { Description = $"{setting.Description} [{setting.Variable}]", HelpName = "value" };
+        }
+
+        foreach (var flag in flags.Values) command.Options.Add(flag);
+        return flags;
+    }
+
+    /// <param name="flag">The value of a flag, or null when it was not given.</param>
+    /// <exception cref="VolumeException">One or more values are not allowed; the message has all of them, each with its source and key.</exception>
+    internal static (Settings Settings, LogSettings Log) Bind(Func<string, string?> flag)
+    {
+        var faults = new List<string>();
+        var file = ReadFile(flag(ConfigKey) ?? Environment.GetEnvironmentVariable("VOLMAN_CONFIG"), faults);
+        var bound = new Setting.Bound(new Settings(), new LogSettings());
+        foreach (var setting in Setting.All)
+        {
+            var (source, value) = flag(setting.Key) is { } given ? ("--" + setting.Key, given)
+                : Environment.GetEnvironmentVariable(setting.Variable) is { Length: > 0 } variable ? (setting.Variable, variable)
+                : file.TryGetValue(setting.Key, out var kept) ? ($"{setting.Key} in the configuration file", kept)
+                : ("", null);
+            if (value is null) continue;
+            try
+            {
+                bound = setting.Apply(bound, value);
+            }
+            catch (Exception e) when (e is FormatException or ArgumentException)
+            {
+                faults.Add($"{source} is \"{value}\": {e.Message}");
+            }
+        }
+
+        return faults.Count == 0 ? (bound.Settings, bound.Log) : throw new VolumeException(string.Join("; ", faults));
+    }
+
+    static Dictionary<string, string> ReadFile(string? named, List<string> faults)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        var path = named ?? DefaultFile;
+        try
+        {
+            if (named is null && !File.Exists(path)) return values;
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            foreach (var property in json.RootElement.EnumerateObject())
+            {
+                if (!Array.Exists(Setting.All, s => s.Key == property.Name)) faults.Add($"{property.Name} in {path} is no setting: see volman serve --help");
+                values[property.Name] = property.Value.ToString();
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        {
+            faults.Add($"the configuration file {path} cannot be read: {e.Message}");
+        }
+
+        return values;
+    }
+
+    /// <summary>Variables that look like settings and are none: misspelt perhaps, or, as VOLMAN_SERVICE_HOST of Kubernetes, not meant for us. Worth a warning.</summary>
+    internal static IEnumerable<string> UnknownVariables() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+        .Select(variable => (string)variable.Key)
+        .Where(name => name.StartsWith("VOLMAN_", StringComparison.Ordinal) && name != "VOLMAN_CONFIG" && !Array.Exists(Setting.All, s => s.Variable == name))
+        .Order(StringComparer.Ordinal);
+}

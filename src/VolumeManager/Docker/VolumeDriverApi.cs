@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
+
+namespace VolumeManager.Docker;
+
+/// <summary>The Docker volume plugin protocol's nine routes, and the one place where an exception becomes <c>{"Err": …}</c>.</summary>
+/// <remarks>
+/// Rules that the engine makes (moby pkg/plugins/client.go, daemon/volume/drivers): every answer has status 200; requests carry no Content-Type; a POST that is
+/// sent again has lost its body; an <c>Err</c> to Get makes the engine forget the volume, so what cannot be known is answered by closing the connection.
+/// </remarks>
+internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGeneration engine, ILogger<VolumeDriverApi> log)
+{
+    // Below the engine's own 120 s and 60 s: it should hear our reason, and a Mount that it gave up on would never be unmounted.
+    static readonly TimeSpan LongDeadline = TimeSpan.FromSeconds(110);
+    static readonly TimeSpan Deadline = TimeSpan.FromSeconds(50);
+
+    internal Task HandleAsync(HttpContext http)
+    {
+        http.Response.Headers.Connection = "close";
+        if (!HttpMethods.IsPost(http.Request.Method)) return Answer.StatusAsync(http, StatusCodes.Status405MethodNotAllowed);
+        return http.Request.Path.Value switch
+        {
+            "/Plugin.Activate" => ActivateAsync(http),
+            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, """{"Capabilities":{"Scope":"local"}}"""u8),
+            "/VolumeDriver.Get" => GetAsync(http),
+            "/VolumeDriver.List" => ListAsync(http),
+            "/VolumeDriver.Path" => PathAsync(http),
+            "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, LongDeadline, async (daemon, request, cancellation) =>
+            {
+                await daemon.Volumes.CreateAsync(request.Name, request.Opts, cancellation);
+                return null;
+            }),
+            "/VolumeDriver.Remove" => ChangeAsync(http, EventKind.Remove, Deadline, async (daemon, request, cancellation) =>
+            {
+                await daemon.Volumes.RemoveAsync(request.Name!, cancellation);
+                return null;
+            }),
+            "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, LongDeadline, async (daemon, request, cancellation) =>
+                await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation)),
+            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, Deadline, async (daemon, request, cancellation) =>
+            {
+                await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "", cancellation);
+                return null;
+            }),
+            _ => Answer.StatusAsync(http, StatusCodes.Status404NotFound),
+        };
+    }
+
+    Task ActivateAsync(HttpContext http)
+    {
+        engine.Raise();
+        return Answer.TextAsync(http, """{"Implements":["VolumeDriver"]}"""u8);
+    }
+
+    async Task GetAsync(HttpContext http)
+    {
+        if (await ReadAsync(http) is not { Fault: null } request || await OpenAsync(http) is not { } daemon)
+        {
+            http.Abort();
+            return;
+        }
+
+        if (request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume))
+        {
+            var answer = new VolumeAnswer(volume.Name, daemon.Mounts.TargetOf(name), Rfc3339.Of(volume.CreatedAt), VolumeStatus.Of(volume, daemon));
+            await Answer.JsonAsync(http, new GetAnswer(answer, ""), AnswerJson.Default.GetAnswer);
+        }
+        else
+        {
+            await Answer.ErrorAsync(http, "no such volume");
+        }
+    }
+
+    async Task ListAsync(HttpContext http)
+    {
+        if (await OpenAsync(http) is { } daemon) await VolumeList.WriteAsync(http, daemon.Index.All, daemon.Host.MountRoot);
+        else http.Abort();
+    }
+
+    async Task PathAsync(HttpContext http)
+    {
+        if (await ReadAsync(http) is not { Fault: null } request || await OpenAsync(http) is not { } daemon)
+        {
+            http.Abort();
+            return;
+        }
+
+        var mounted = request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume) && volume.Mounts.Any(m => m.HostId == daemon.Host.Id);
+        await Answer.JsonAsync(http, new MountpointAnswer(mounted ? daemon.Mounts.TargetOf(request.Body.Name!) : "", ""), AnswerJson.Default.MountpointAnswer);
+    }
+
+    /// <summary>Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded.</summary>
+    async Task ChangeAsync(HttpContext http, string kind, TimeSpan deadline, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change)
+    {
+        var began = Stopwatch.GetTimestamp();
+        if (await ReadAsync(http) is not { } request)
+        {
+            http.Abort();
+            return;
+        }
+
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        cancellation.CancelAfter(deadline);
+        HostDaemon? daemon = null;
+        string error;
+        try
+        {
+            if (request.Fault is not null) throw new VolumeException(request.Fault);
+            if (request.Body.Name is null) throw new VolumeException("the request names no volume: send {\"Name\": …}");
+            daemon = await opening.WaitAsync(cancellation.Token);
+            var mountpoint = await change(daemon, request.Body, cancellation.Token).WaitAsync(cancellation.Token);
+            await (mountpoint is null
+                ? Answer.TextAsync(http, """{"Err":""}"""u8)
+                : Answer.JsonAsync(http, new MountpointAnswer(mountpoint, ""), AnswerJson.Default.MountpointAnswer));
+            return;
+        }
+        catch (VolumeException e)
+        {
+            error = e.Message;
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.Abort();
+            return;
+        }
+        catch (OperationCanceledException)
+        {
+            error = $"{kind} of volume {request.Body.Name} did not finish within {deadline.TotalSeconds:0} s: its disk or the catalog's does not answer; see to it, then try again";
+        }
+#pragma warning disable CA1031 // Whatever went wrong, the engine must hear of it in its own form.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogUnexpected(e, kind, request.Body.Name);
+            error = $"{kind} of volume {request.Body.Name} failed unexpectedly ({e.Message}): see volman's log";
+        }
+
+        LogRefused(kind, request.Body.Name, error);
+        daemon?.History.RecordFailure(kind, request.Body.Name ?? "", request.Body.ID, error, Stopwatch.GetElapsedTime(began));
+        await Answer.ErrorAsync(http, error);
+    }
+
+    /// <summary>The open daemon, or null when it does not open in time: then nothing is known, and nothing may be said.</summary>
+    async ValueTask<HostDaemon?> OpenAsync(HttpContext http)
+    {
+        if (opening.IsCompletedSuccessfully) return await opening;
+        try
+        {
+            return await opening.WaitAsync(Deadline, http.RequestAborted);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException or VolumeException or CatalogSchemaException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Null for a body that is empty or cut off: a request that was sent again without it, which says nothing.</summary>
+    static async ValueTask<ReadRequest?> ReadAsync(HttpContext http)
+    {
+        try
+        {
+            return await RequestBody.ReadAsync(http.Request);
+        }
+        catch (Exception e) when (e is BadHttpRequestException or IOException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} of {Volume} refused: {Error}")]
+    partial void LogRefused(string kind, string? volume, string error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} of {Volume} failed unexpectedly")]
+    partial void LogUnexpected(Exception e, string kind, string? volume);
+}

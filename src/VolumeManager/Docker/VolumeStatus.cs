@@ -1,0 +1,47 @@
+using System.Globalization;
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Docker;
+
+/// <summary>What <c>docker volume inspect</c> shows under Status: what is in force, and who uses the volume. All values are text.</summary>
+internal sealed record VolumeStatus(
+    string State,
+    string Directory,
+    IReadOnlyDictionary<string, string> Options,
+    IReadOnlyDictionary<string, string>? Labels,
+    string? SizeBytes,
+    string? SizeEnforced,
+    IReadOnlyList<HolderStatus> Holders,
+    string CreatedOnHost,
+    string Epoch)
+{
+    internal static VolumeStatus Of(Volume volume, HostDaemon daemon) => new(
+        EnumText.Of(volume.State),
+        daemon.Backend.PathOf(volume),
+        EffectiveOptions.Of(volume),
+        volume.Labels.Count == 0 ? null : volume.Labels,
+        volume.SizeBytes?.ToString(CultureInfo.InvariantCulture),
+        volume.SizeBytes is null ? null : "no",
+        volume.Mounts.IsEmpty ? [] : [.. Mounts.Holders.Of(volume, daemon.Host).Select(HolderStatus.Of)],
+        volume.CreatedOnHost,
+        volume.Epoch.ToString(CultureInfo.InvariantCulture));
+}
+
+/// <summary>One host's use of a volume.</summary>
+internal sealed record HolderStatus(string Host, string Callers, string Mounts, string Since)
+{
+    internal static HolderStatus Of(Holders.Holder holder) => new(
+        holder.Host,
+        holder.Callers.ToString(CultureInfo.InvariantCulture),
+        holder.Mounts.ToString(CultureInfo.InvariantCulture),
+        Rfc3339.Of(holder.Since));
+}
+
+/// <summary>Times as the engine parses them (Go time.Time): UTC with a Z.</summary>
+internal static class Rfc3339
+{
+    internal static string Of(DateTime utc) => utc.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+}
