@@ -34,4 +34,7 @@ internal sealed record Settings
 
     /// <summary>How long after an engine's start mounts of its dead predecessor are kept that nothing holds.</summary>
     public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Names the boot of this host; another file only in tests that reboot.</summary>
+    internal string BootIdFile { get; init; } = "/proc/sys/kernel/random/boot_id";
 }

@@ -59,7 +59,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         await using var db = new CatalogContext(options);
         await SqliteCatalog.MigrateAsync(db, settings.Migrate);
         // The mount root's own path has no symbolic links: mountinfo knows none.
-        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(), new DirectoryRoot(settings.MountRoot).Path, engine);
+        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), new DirectoryRoot(settings.MountRoot).Path, engine);
         await RegisterAsync(db, host, engine);
         var daemon = new HostDaemon(settings, host, options, await VolumeIndex.LoadAsync(db), logs);
         engine.Raised = daemon.RecordEngineStart;

@@ -4,5 +4,5 @@ namespace VolumeManager.Hosts;
 internal sealed record ThisHost(Guid Id, string Name, string BootId, string MountRoot, EngineGeneration Engine)
 {
     /// <summary>A random UUID that the kernel makes at each boot (random(4)).</summary>
-    internal static string ReadBootId() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+    internal static string ReadBootId(string file) => File.ReadAllText(file).Trim();
 }

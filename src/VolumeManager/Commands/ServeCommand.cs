@@ -25,7 +25,8 @@ internal static partial class ServeCommand
         {
             try
             {
-                return await RunAsync(SettingsBinder.Bind(key => parsed.GetValue(flags[key])), cancellation);
+                var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+                return await RunAsync(settings, log, cancellation);
             }
             catch (Exception e) when (e is VolumeException or CatalogSchemaException)
             {
@@ -36,9 +37,11 @@ internal static partial class ServeCommand
         return command;
     }
 
-    static async Task<int> RunAsync((Settings Settings, LogSettings Log) bound, CancellationToken cancellation)
+    /// <summary>Serves until <paramref name="cancellation"/> or SIGTERM.</summary>
+    /// <exception cref="VolumeException">It could not start; the message says why and what to do.</exception>
+    /// <exception cref="CatalogSchemaException">The catalog's schema does not fit this program.</exception>
+    internal static async Task<int> RunAsync(Settings settings, LogSettings logSettings, CancellationToken cancellation)
     {
-        var (settings, logSettings) = bound;
         if (!Environment.IsPrivilegedProcess) throw new VolumeException("only root can mount: run volman serve as root");
         using var state = StateDirectory.Open(settings.StateDirectory);
         var engine = new EngineGeneration();

@@ -1,0 +1,141 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Commands;
+using VolumeManager.Linux;
+using VolumeManager.Tests.Docker;
+
+namespace VolumeManager.Tests.Hosts;
+
+/// <summary>A host of its own: temporary directories, a real daemon on a real socket, real mounts. Restarted and rebooted at will; cleaned away at the end.</summary>
+public sealed class TestHost : IAsyncDisposable
+{
+    readonly string _root;
+    CancellationTokenSource? _stop;
+    Task<int>? _running;
+
+    public TestHost()
+    {
+        _root = Directory.CreateTempSubdirectory("volman-").FullName;
+        BootIdFile = Path.Combine(_root, "boot-id");
+        File.WriteAllText(BootIdFile, Guid.NewGuid().ToString());
+        Settings = new Settings
+        {
+            Socket = Path.Combine(_root, "v.sock"),
+            AdminSocket = Path.Combine(_root, "admin.sock"),
+            StateDirectory = Path.Combine(_root, "state"),
+            MountRoot = Path.Combine(_root, "mnt"),
+            DataRoot = Path.Combine(_root, "data"),
+            HostName = "test-host",
+            EngineGrace = TimeSpan.Zero,
+            BootIdFile = BootIdFile,
+        };
+    }
+
+    internal Settings Settings { get; set; }
+
+    internal EngineClient Engine => new(Settings.Socket);
+
+    string BootIdFile { get; }
+
+    public string DataOf(string volume) => Path.Combine(Settings.DataRoot, volume);
+
+    public string TargetOf(string volume) => Path.Combine(Settings.MountRoot, volume);
+
+    /// <summary>Starts the daemon and waits until it answers List, which it does when all is open.</summary>
+    public async Task StartAsync()
+    {
+        _stop = new CancellationTokenSource();
+        _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
+        for (var deadline = DateTime.UtcNow.AddSeconds(30); !File.Exists(Settings.Socket); await Task.Delay(5))
+        {
+            if (_running.IsCompleted) await _running;
+            if (DateTime.UtcNow > deadline) throw new TimeoutException("the daemon made no socket within 30 s");
+        }
+
+        await Engine.ListAsync();
+    }
+
+    public static async Task<TestHost> StartNewAsync()
+    {
+        var host = new TestHost();
+        await host.StartAsync();
+        return host;
+    }
+
+    public async Task StopAsync()
+    {
+        if (_stop is null) return;
+        await _stop.CancelAsync();
+        await _running!.WaitAsync(TimeSpan.FromSeconds(30));
+        _stop.Dispose();
+        _stop = null;
+    }
+
+    public async Task RestartAsync()
+    {
+        await StopAsync();
+        await StartAsync();
+    }
+
+    /// <summary>The host loses power and comes back: no mount is left, and the kernel has another boot id.</summary>
+    public async Task RebootAsync()
+    {
+        await StopAsync();
+        UnmountAll();
+        await File.WriteAllTextAsync(BootIdFile, Guid.NewGuid().ToString());
+        await StartAsync();
+    }
+
+    /// <summary>The volumes that the kernel has mounted under the mount root, sorted; one mounted twice is there twice.</summary>
+    public IReadOnlyList<string> KernelMounts() => [.. MountInfo.Read()
+        .Where(m => m.MountPoint.StartsWith(Settings.MountRoot + "/", StringComparison.Ordinal))
+        .Select(m => m.MountPoint[(Settings.MountRoot.Length + 1)..])
+        .Order(StringComparer.Ordinal)];
+
+    internal CatalogContext OpenCatalog() => new(SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "catalog.db")));
+
+    /// <summary>The mount rows of a volume as <c>caller=count</c>, sorted.</summary>
+    public async Task<string> MountRowsAsync(string volume)
+    {
+        await using var db = OpenCatalog();
+        var rows = await (from m in db.Mounts join v in db.Volumes on m.VolumeId equals v.Id where v.Name == volume orderby m.CallerId select new { m.CallerId, m.Count }).ToListAsync();
+        return string.Join(" ", rows.Select(r => $"{r.CallerId}={r.Count}"));
+    }
+
+    public async Task<int> CountMountRowsAsync()
+    {
+        await using var db = OpenCatalog();
+        return await db.Mounts.CountAsync();
+    }
+
+    public async Task<IReadOnlyList<string>> EventsAsync(string volume)
+    {
+        await using var db = OpenCatalog();
+        return await db.Events.Where(e => e.VolumeName == volume).OrderBy(e => e.Id).Select(e => e.Kind + (e.Error == null ? "" : "!")).ToListAsync();
+    }
+
+    /// <summary>Asks until the answer is yes; fails after ten seconds with what was expected.</summary>
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string expected)
+    {
+        for (var deadline = DateTime.UtcNow.AddSeconds(10); !await condition(); await Task.Delay(10))
+        {
+            if (DateTime.UtcNow > deadline) throw new TimeoutException("not within 10 s: " + expected);
+        }
+    }
+
+    internal void UnmountAll()
+    {
+        foreach (var mount in MountInfo.Read().Where(m => m.MountPoint.StartsWith(_root + "/", StringComparison.Ordinal)).Reverse())
+        {
+            LibC.Check(LibC.Umount2(mount.MountPoint, 2 /* MNT_DETACH */), "umount", mount.MountPoint);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        UnmountAll();
+        Directory.Delete(_root, recursive: true);
+    }
+}

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+
+namespace VolumeManager.Tests.Mounts;
+
+/// <summary>A process in a mount namespace of its own that has a volume mounted elsewhere, as a container has.</summary>
+internal sealed class HoldingProcess : IAsyncDisposable
+{
+    readonly Process _process;
+
+    HoldingProcess(Process process) => _process = process;
+
+    internal static async Task<HoldingProcess> StartAsync(string source, string at)
+    {
+        Directory.CreateDirectory(at);
+        var start = new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "sh", "-c", "mount --bind \"$0\" \"$1\" && umount \"$0\" && echo held && exec sleep 600", source, at])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        };
+        var process = Process.Start(start)!;
+        Assert.Equal("held", await process.StandardOutput.ReadLineAsync());
+        return new HoldingProcess(process);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+}
