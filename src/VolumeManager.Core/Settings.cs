@@ -6,9 +6,6 @@ internal sealed record Settings
     /// <summary>The plugin socket; the file's name is the driver's name.</summary>
     public string Socket { get; init; } = "/run/docker/plugins/volman.sock";
 
-    /// <summary>The socket of the admin API.</summary>
-    public string AdminSocket { get; init; } = "/run/volman/admin.sock";
-
     /// <summary>Host id, lock and catalog.</summary>
     public string StateDirectory { get; init; } = "/var/lib/volman";
 

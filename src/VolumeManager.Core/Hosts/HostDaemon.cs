@@ -91,7 +91,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         var generation = Host.Engine.Current;
         var entry = new Event { At = DateTime.UtcNow, Host = Host.Name, Kind = EventKind.EngineStart, Detail = $"generation {generation}" };
         _ = _catalog.WriteAsync(
-            async db => await db.Database.ExecuteSqlAsync($"UPDATE hosts SET engine_generation = {generation} WHERE id = {Host.Id}") + await History.AppendAsync(db, entry),
+            async db => await db.ExecuteAsync($"UPDATE hosts SET engine_generation = {generation} WHERE id = {Host.Id}") + await History.AppendAsync(db, entry),
             CancellationToken.None);
         _ = WakeAfterGraceAsync();
     }
@@ -106,6 +106,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
 
     async Task RunBackgroundAsync()
     {
+        // Building the model left tens of megabytes behind that nothing will use again.
+        await Task.Run(() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true), CancellationToken.None);
         while (!_stopping.IsCancellationRequested)
         {
             try

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using VolumeManager.Catalog;
 
 namespace VolumeManager.Mounts;
@@ -11,7 +10,7 @@ internal static class MountRows
     internal static async Task<bool> TryClaimAsync(CatalogContext db, Mount m, bool afresh)
     {
         var added = afresh ? 0 : 1;
-        return await db.Database.ExecuteSqlAsync($"""
+        return await db.ExecuteAsync($"""
             INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at)
             SELECT {m.VolumeId}, {m.HostId}, {m.CallerId}, 1, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}
             FROM volumes WHERE id = {m.VolumeId} AND state = 'ready'
@@ -25,12 +24,12 @@ internal static class MountRows
     /// <summary>Takes one off the caller's count; the last one removes the row.</summary>
     internal static async Task ReleaseAsync(CatalogContext db, Mount m)
     {
-        var lowered = await db.Database.ExecuteSqlAsync(
+        var lowered = await db.ExecuteAsync(
             $"UPDATE mounts SET count = count - 1 WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId} AND count > 1");
         if (lowered == 0) await DropAsync(db, m);
     }
 
     /// <summary>Removes the caller's row, whatever its count.</summary>
-    internal static Task<int> DropAsync(CatalogContext db, Mount m) => db.Database.ExecuteSqlAsync(
+    internal static Task<int> DropAsync(CatalogContext db, Mount m) => db.ExecuteAsync(
         $"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}");
 }

@@ -45,7 +45,7 @@ internal sealed partial class Janitor(
         {
             // Ids grow with time, so only the oldest need be looked at, however long the history.
             var deleted = await catalog.WriteAsync(
-                db => db.Database.ExecuteSqlAsync($"DELETE FROM events WHERE id < (SELECT MIN(id) FROM events) + {Batch} AND at < {oldestKept}"), cancellation);
+                db => db.ExecuteAsync($"DELETE FROM events WHERE id < (SELECT MIN(id) FROM events) + {Batch} AND at < {oldestKept}"), cancellation);
             if (deleted < Batch) return;
         }
     }

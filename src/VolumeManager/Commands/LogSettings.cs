@@ -17,17 +17,16 @@ internal sealed record LogSettings
     internal void Apply(ILoggingBuilder logging)
     {
         logging.SetMinimumLevel(Level).AddFilter("Microsoft", LogLevel.Warning);
-        const string timestamp = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
         switch (Format)
         {
             case "json":
-                logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, timestamp.TrimEnd()));
+                logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'"));
                 break;
             case "systemd":
                 logging.AddSystemdConsole();
                 break;
             default:
-                logging.AddSimpleConsole(text => (text.SingleLine, text.UseUtcTimestamp, text.TimestampFormat) = (true, true, timestamp));
+                logging.AddConsole(console => console.FormatterName = LineFormatter.Name).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
                 break;
         }
 

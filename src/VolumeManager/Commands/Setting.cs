@@ -8,15 +8,13 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
 {
     internal readonly record struct Bound(Settings Settings, LogSettings Log);
 
-    internal string Variable => "VOLMAN_" + Key.ToUpperInvariant().Replace('-', '_');
+    internal string Variable => VariableOf(Key);
 
     /// <summary>All of them, in the order of <c>--help</c>.</summary>
     internal static readonly Setting[] All =
     [
         new("socket", "The plugin socket; its file name is the driver's name [default: /run/docker/plugins/volman.sock]",
             (b, v) => b with { Settings = b.Settings with { Socket = AbsolutePath(v) } }),
-        new("admin-socket", "The socket of the admin API, which answers volman status [default: /run/volman/admin.sock]",
-            (b, v) => b with { Settings = b.Settings with { AdminSocket = AbsolutePath(v) } }),
         new("state-dir", "Host id, lock and SQLite catalog [default: /var/lib/volman]",
             (b, v) => b with { Settings = b.Settings with { StateDirectory = AbsolutePath(v) } }),
         new("mount-root", "Where volumes are mounted for the engine [default: /var/lib/volman/mnt]",
@@ -42,6 +40,11 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
         new("log-format", "text, json or systemd [default: text]",
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
+
+    /// <summary>Keys of settings that come with the cluster, the NFS backend and the admin API. Passing over them in silence would run something else than was asked for.</summary>
+    internal static readonly string[] Later = ["admin-socket", "database", "database-file", "nfs-server", "nfs-export", "nfs-options", "lease", "usage-interval"];
+
+    internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
 
     static string AbsolutePath(string value) => value.StartsWith('/') && !value.Contains('\0', StringComparison.Ordinal)
         ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(value))

@@ -49,6 +49,11 @@ internal static class SettingsBinder
             }
         }
 
+        foreach (var key in Setting.Later)
+        {
+            if (Environment.GetEnvironmentVariable(Setting.VariableOf(key)) is { Length: > 0 }) faults.Add($"{Setting.VariableOf(key)} is set, but this version has no such setting: unset it");
+        }
+
         return faults.Count == 0 ? (bound.Settings, bound.Log) : throw new VolumeException(string.Join("; ", faults));
     }
 

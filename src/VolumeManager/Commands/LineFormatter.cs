@@ -1,0 +1,32 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace VolumeManager.Commands;
+
+/// <summary>One line an entry: time in UTC, level, what happened. The framework's own formatter adds category and number, which tell an operator nothing.</summary>
+internal sealed class LineFormatter() : ConsoleFormatter(Name)
+{
+    internal new const string Name = "line";
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        textWriter.Write(DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", CultureInfo.InvariantCulture));
+        textWriter.Write(Word(logEntry.LogLevel));
+        // A volume's name or an error's text may hold what a terminal or a log reader would take for another line.
+        foreach (var c in logEntry.Formatter(logEntry.State, logEntry.Exception)) textWriter.Write(char.IsControl(c) ? '?' : c);
+        textWriter.WriteLine();
+        if (logEntry.Exception is not null) textWriter.WriteLine(logEntry.Exception);
+    }
+
+    static string Word(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trace  ",
+        LogLevel.Debug => "debug  ",
+        LogLevel.Information => "info   ",
+        LogLevel.Warning => "warning  ",
+        LogLevel.Error => "error  ",
+        _ => "critical  ",
+    };
+}

@@ -1,0 +1,88 @@
+using System.Net.Sockets;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Docker;
+
+/// <summary>protocol.md 8, 12, 13 and 45: many connections, slow ones, and callers who go before they are answered.</summary>
+public sealed class ConnectionTests : IAsyncLifetime
+{
+    TestHost _host = null!;
+
+    public async Task InitializeAsync()
+    {
+        _host = await TestHost.StartNewAsync();
+        Assert.Equal("", await _host.Engine.CreateAsync("v"));
+    }
+
+    public async Task DisposeAsync() => await _host.DisposeAsync();
+
+    [Fact]
+    public async Task Two_hundred_Gets_at_once_are_answered_each_its_own()
+    {
+        var names = Enumerable.Range(0, 20).Select(i => $"v{i}").ToList();
+        foreach (var name in names) Assert.Equal("", await _host.Engine.CreateAsync(name));
+        var asked = Enumerable.Range(0, 200).Select(i => names[i % names.Count]).ToList();
+        var replies = await Task.WhenAll(asked.Select(name => _host.Engine.GetAsync(name)));
+        Assert.Equal(asked, replies.Select(r => r.Json.GetProperty("Volume").GetProperty("Name").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_request_that_comes_in_small_pieces_is_understood()
+    {
+        using var socket = await _host.Engine.ConnectAsync();
+        var request = EngineClient.Request("/VolumeDriver.Create", """{"Name":"slow","Opts":{"mode":"0700","label.été":"é"}}""".Replace("été", "ete", StringComparison.Ordinal));
+        foreach (var piece in request.Chunk(7))
+        {
+            await socket.SendAsync(piece);
+            await Task.Delay(5);
+        }
+
+        Assert.Equal("", (await EngineClient.ReceiveAsync(socket)).Err);
+        Assert.Equal("é", (await _host.Engine.GetAsync("slow")).Json.GetProperty("Volume").GetProperty("Status").GetProperty("Labels").GetProperty("ete").GetString());
+    }
+
+    [Fact]
+    public async Task A_Mount_whose_caller_is_gone_is_undone()
+    {
+        await CallAndGoAsync("Mount", Enumerable.Range(0, 100).Select(i => $"gone{i}"));
+        // The volume's lock is fair: this call comes when all those before it have had their turn.
+        Assert.Equal("", await _host.Engine.MountAsync("v", "last"));
+        Assert.Equal("", await _host.Engine.UnmountAsync("v", "last"));
+        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "no caller that is gone holds the volume");
+        Assert.Empty(_host.KernelMounts());
+        Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+    }
+
+    [Fact]
+    public async Task An_Unmount_whose_caller_is_gone_is_done_all_the_same()
+    {
+        // The engine forgets the mount whatever becomes of its Unmount, or mounts again with the same id: what is not taken back now is never taken back.
+        var ids = Enumerable.Range(0, 100).Select(i => $"id{i}").ToList();
+        await Task.WhenAll(ids.Select(id => _host.Engine.MountAsync("v", id)));
+        await CallAndGoAsync("Unmount", ids);
+        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "every Unmount that was sent is done");
+        Assert.Empty(_host.KernelMounts());
+    }
+
+    [Fact]
+    public async Task A_Create_whose_caller_is_gone_is_whole_or_not_there()
+    {
+        var names = Enumerable.Range(0, 50).Select(i => $"gone{i}").ToList();
+        foreach (var name in names) await SendAndGoAsync("Create", $$"""{"Name":"{{name}}","Opts":{"mode":"0700"}}""");
+        await _host.StopAsync();
+        await _host.StartAsync();
+        var listed = await _host.Engine.ListAsync();
+        Assert.Equal(listed, Directory.GetDirectories(_host.Settings.DataRoot).Select(Path.GetFileName).Where(n => n != ".trash").Order(StringComparer.Ordinal));
+    }
+
+    async Task CallAndGoAsync(string verb, IEnumerable<string> ids)
+    {
+        foreach (var id in ids) await SendAndGoAsync(verb, $$"""{"Name":"v","ID":"{{id}}"}""");
+    }
+
+    async Task SendAndGoAsync(string verb, string body)
+    {
+        using var socket = await _host.Engine.ConnectAsync();
+        await socket.SendAsync(EngineClient.Request("/VolumeDriver." + verb, body), SocketFlags.None);
+    }
+}
