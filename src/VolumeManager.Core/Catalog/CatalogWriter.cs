@@ -17,13 +17,12 @@ internal sealed partial class CatalogWriter : IDisposable
     readonly DbContextOptions<CatalogContext> _options;
     readonly ILogger _log;
     readonly Thread _thread;
-    CatalogContext _db;
+    CatalogContext? _db;
 
     internal CatalogWriter(DbContextOptions<CatalogContext> options, ILogger log)
     {
         _options = options;
         _log = log;
-        _db = new CatalogContext(options);
         _thread = new Thread(Run) { IsBackground = true, Name = "catalog" };
         _thread.Start();
     }
@@ -75,9 +74,11 @@ internal sealed partial class CatalogWriter : IDisposable
         try
         {
             // SQLite's asynchronous methods complete before they return, so nothing here waits on another thread.
+            _db ??= Open();
             using var transaction = _db.Database.BeginTransaction();
             foreach (var change in group) change.ApplyAsync(_db).GetAwaiter().GetResult();
             transaction.Commit();
+            _db.ChangeTracker.Clear();
             return null;
         }
 #pragma warning disable CA1031 // Whatever a change threw is its caller's; the writer lives on.
@@ -85,14 +86,18 @@ internal sealed partial class CatalogWriter : IDisposable
 #pragma warning restore CA1031
         {
             // A context that has failed may be in any state; a new one costs little and this is rare.
-            _db.Dispose();
-            _db = new CatalogContext(_options);
+            _db?.Dispose();
+            _db = null;
             return e;
         }
-        finally
-        {
-            _db.ChangeTracker.Clear();
-        }
+    }
+
+    CatalogContext Open()
+    {
+        var db = new CatalogContext(_options);
+        // Held open: else each transaction would open the file anew, and prepare its statements again.
+        db.Database.OpenConnection();
+        return db;
     }
 
     void Fail(Change change, Exception failure)
@@ -111,7 +116,7 @@ internal sealed partial class CatalogWriter : IDisposable
     {
         _queue.CompleteAdding();
         _thread.Join();
-        _db.Dispose();
+        _db?.Dispose();
         _queue.Dispose();
     }
 

@@ -11,7 +11,7 @@ internal static class SqliteCatalog
     /// <summary>The context's options for the file at <paramref name="path"/>.</summary>
     public static DbContextOptions<CatalogContext> Options(string path) => new DbContextOptionsBuilder<CatalogContext>()
         .UseSqlite(
-            new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private }.ToString(),
+            new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false }.ToString(),
             sqlite => sqlite.MigrationsAssembly(MigrationsAssembly))
         .AddInterceptors(new SqlitePragmas())
         .Options;
@@ -21,6 +21,8 @@ internal static class SqliteCatalog
     public static async Task MigrateAsync(CatalogContext db, bool migrate)
     {
         ArgumentNullException.ThrowIfNull(db);
+        // Kept in the file from then on. EF sets it only for files that it makes itself.
+        await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL");
         var known = db.Database.GetMigrations().ToList();
         var applied = await AppliedAsync(db);
         if (applied.Except(known, StringComparer.Ordinal).LastOrDefault() is { } newer)

@@ -57,6 +57,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         }).Dispose();
         var options = SqliteCatalog.Options(state.CatalogFile);
         await using var db = new CatalogContext(options);
+        await db.Database.OpenConnectionAsync(cancellation);
         await SqliteCatalog.MigrateAsync(db, settings.Migrate);
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), new DirectoryRoot(settings.MountRoot).Path, engine);

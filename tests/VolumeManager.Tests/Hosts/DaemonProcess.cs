@@ -14,16 +14,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     /// <summary>Starts the build that lies beside the tests, and waits until it answers List.</summary>
     internal static async Task<DaemonProcess> StartAsync(TestHost host)
     {
-        var settings = host.Settings;
-        var start = new ProcessStartInfo("dotnet",
-        [
-            Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
-            "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
-        ])
-        {
-            UseShellExecute = false,
-        };
-        var daemon = new DaemonProcess(Process.Start(start)!);
+        var daemon = new DaemonProcess(Start(host));
         for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
         {
             Assert.False(daemon._process.HasExited, "volman ended at its start");
@@ -37,6 +28,21 @@ internal sealed class DaemonProcess : IAsyncDisposable
                 // Not listening yet.
             }
         }
+    }
+
+    /// <summary>Starts it and waits for nothing.</summary>
+    internal static Process Start(TestHost host)
+    {
+        var settings = host.Settings;
+        var start = new ProcessStartInfo("dotnet",
+        [
+            Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
+            "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
+        ])
+        {
+            UseShellExecute = false,
+        };
+        return Process.Start(start)!;
     }
 
     internal async Task KillAsync()

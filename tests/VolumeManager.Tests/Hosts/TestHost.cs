@@ -48,11 +48,18 @@ public sealed class TestHost : IAsyncDisposable
         _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
         for (var deadline = DateTime.UtcNow.AddSeconds(30); !File.Exists(Settings.Socket); await Task.Delay(5))
         {
-            if (_running.IsCompleted) await _running;
+            if (_running.IsCompleted) await FailedStartAsync();
             if (DateTime.UtcNow > deadline) throw new TimeoutException("the daemon made no socket within 30 s");
         }
 
-        await Engine.ListAsync();
+        if (await Task.WhenAny(Engine.CallAsync("/VolumeDriver.List", "{}"), _running) == _running) await FailedStartAsync();
+    }
+
+    async Task FailedStartAsync()
+    {
+        _stop!.Dispose();
+        _stop = null;
+        await _running!;
     }
 
     public static async Task<TestHost> StartNewAsync()

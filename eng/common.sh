@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: messages, the .NET SDK, Debian's packages.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export ROOT
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Seconds as a person says them: 48s, 3m07s.
+duration() {
+  if (($1 < 60)); then printf '%ds' "$1"; else printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); fi
+}
+
+# What the header of a script says, for --help: the comment after its first line, up to the first other line.
+header_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
+
+# run LOG COMMAND...: waits for the command with its output in LOG and says every half minute how far it is.
+current='' # the process that is waited for
+run() {
+  local log=$1 started=$SECONDS said=$SECONDS code=0
+  shift
+  "$@" >"$log" 2>&1 </dev/null &
+  current=$!
+  while kill -0 "$current" 2>/dev/null; do
+    sleep 0.2
+    if ((SECONDS - said >= 30)); then
+      said=$SECONDS
+      say "    … $(duration $((SECONDS - started))): $(progress_in "$log")"
+    fi
+  done
+  wait "$current" || code=$?
+  current=''
+  return $code
+}
+progress_in() { tail -n 1 "$1" | sed 's/^ *//' | cut -c1-110; }
+
+# marked_processes NAME=VALUE: the ids of the processes with that in their environment, but for this script's own.
+marked_processes() {
+  local file pid
+  for file in /proc/[0-9]*/environ; do
+    pid=${file#/proc/} pid=${pid%/environ}
+    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && grep -qzxF "$1" "$file" 2>/dev/null; then say "$pid"; fi
+  done
+}
+
+require_root() {
+  [ "$(id -u)" -eq 0 ] || fail "mounts and engines need root: run it as root (sudo $0)"
+}
+
+# Finds the SDK, tells programs built here where it is, and keeps builds from leaving servers behind.
+use_dotnet() {
+  command -v dotnet >/dev/null || fail "the .NET 10 SDK is missing: install it from https://dot.net and put dotnet on the PATH"
+  DOTNET_ROOT=$(dirname "$(readlink -f "$(command -v dotnet)")")
+  export DOTNET_ROOT
+  export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false DOTNET_CLI_UI_LANGUAGE=en
+  export DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false MSBUILDTERMINALLOGGER=off
+}
+
+is_missing() {
+  case $1 in
+    libsqlite3.so.0) ! /sbin/ldconfig -p | grep -q 'libsqlite3\.so\.0' ;;
+    busybox-static) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
+    *) ! command -v "$1" >/dev/null ;;
+  esac
+}
+
+package_of() {
+  case $1 in
+    docker | dockerd) say docker.io ;;
+    containerd | containerd-shim-runc-v2) say containerd ;;
+    libsqlite3.so.0) say libsqlite3-0 ;;
+    ps) say procps ;;
+    unshare | nsenter | findmnt | setsid) say util-linux ;;
+    *) say "$1" ;;
+  esac
+}
+
+# install_missing THING...: the Debian packages of those commands and libraries that are not there.
+install_missing() {
+  local thing packages=()
+  for thing; do
+    if is_missing "$thing"; then packages+=("$(package_of "$thing")"); fi
+  done
+  if ((${#packages[@]} == 0)); then
+    say "nothing is missing"
+    return
+  fi
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+  say "installing ${packages[*]}"
+  [ "$(id -u)" -eq 0 ] || fail "installing packages needs root"
+  apt-get -q update || fail "apt-get update failed"
+  apt_install "${packages[@]}" || fail "could not install ${packages[*]}"
+  # From Debian 13 on, docker.io holds the engine only.
+  if [[ " $* " == *" docker "* ]] && is_missing docker; then apt_install docker-cli; fi
+  for thing; do
+    if is_missing "$thing"; then fail "$thing is still missing after installing ${packages[*]}"; fi
+  done
+}
+
+# Installing an engine must not start it: a policy-rc.d that says no stands there meanwhile, unless the machine has its own.
+apt_install() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@" </dev/null
+)

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Catalog;
+
+/// <summary>The disk of the catalog is full: an error says so, nothing is half there, and all is well once there is space.</summary>
+public sealed class DiskFullTests
+{
+    [Fact]
+    public async Task A_full_disk_is_told_and_nothing_is_half_written()
+    {
+        await using var host = new TestHost();
+        Directory.CreateDirectory(host.Settings.StateDirectory);
+        await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("before"));
+        Assert.Equal("", await host.Engine.MountAsync("before", "x"));
+        var ballast = Path.Combine(host.Settings.StateDirectory, "ballast");
+        Fill(ballast);
+
+        var error = "";
+        var created = new List<string> { "before" };
+        for (var i = 0; error.Length == 0 && i < 500; i++)
+        {
+            error = await host.Engine.CreateAsync($"v{i}");
+            if (error.Length == 0) created.Add($"v{i}");
+        }
+
+        Assert.Matches("the catalog cannot be written .*(full|disk I/O).*: nothing was changed; free space", error);
+        Assert.Equal(created.Order(StringComparer.Ordinal), await host.Engine.ListAsync());
+        Assert.Equal(created.Count, Directory.GetDirectories(host.Settings.DataRoot, "*").Count(d => !d.EndsWith(".trash", StringComparison.Ordinal)));
+
+        File.Delete(ballast);
+        Assert.Equal("", await host.Engine.CreateAsync("after"));
+        Assert.Equal("", await host.Engine.UnmountAsync("before", "x"));
+        await host.RestartAsync();
+        Assert.Equal(created.Append("after").Order(StringComparer.Ordinal), await host.Engine.ListAsync());
+        Assert.Empty(host.KernelMounts());
+        await host.StopAsync();
+    }
+
+    static void Fill(string path)
+    {
+        using var file = File.Create(path);
+        var block = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                file.Write(block);
+                file.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // Full, as it should be.
+        }
+    }
+
+    static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments))!;
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
