@@ -10,29 +10,12 @@ namespace VolumeManager.Catalog;
 /// <summary>The catalog's tables. One model for every database; times are UTC, names are compared byte for byte.</summary>
 internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) : DbContext(options)
 {
-    PreparedStatements? _statements;
-
     public DbSet<Host> Hosts => Set<Host>();
     public DbSet<Volume> Volumes => Set<Volume>();
     public DbSet<VolumeOption> VolumeOptions => Set<VolumeOption>();
     public DbSet<VolumeLabel> VolumeLabels => Set<VolumeLabel>();
     public DbSet<Mount> Mounts => Set<Mount>();
     public DbSet<Event> Events => Set<Event>();
-
-    /// <summary>Runs a conditional statement; its affected-row count is the decision.</summary>
-    internal Task<int> ExecuteAsync(FormattableString sql) => (_statements ??= new PreparedStatements(this)).ExecuteAsync(sql);
-
-    public override void Dispose()
-    {
-        _statements?.Dispose();
-        base.Dispose();
-    }
-
-    public override ValueTask DisposeAsync()
-    {
-        _statements?.Dispose();
-        return base.DisposeAsync();
-    }
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {

@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 
 namespace VolumeManager.Catalog;
 
 /// <summary>The one writer of the catalog. Changes that wait together are committed together: one fsync acknowledges them all.</summary>
 /// <remarks>
-/// A thread of its own, for SQLite blocks while it writes. A change is a function over the context that may run twice (in a group, then alone when the group
+/// A thread of its own, for SQLite blocks while it writes. A change is a function over the connection that may run twice (in a group, then alone when the group
 /// failed), so it must have no effect but its statements and its result.
 /// </remarks>
 internal sealed partial class CatalogWriter : IDisposable
@@ -14,14 +13,15 @@ internal sealed partial class CatalogWriter : IDisposable
     const int MaxGroup = 64;
 
     readonly BlockingCollection<Change> _queue = [];
-    readonly DbContextOptions<CatalogContext> _options;
+    readonly Func<CatalogConnection> _open;
     readonly ILogger _log;
     readonly Thread _thread;
-    CatalogContext? _db;
+    CatalogConnection? _db;
 
-    internal CatalogWriter(DbContextOptions<CatalogContext> options, ILogger log)
+    /// <param name="open">Opens a connection; called again after a failure.</param>
+    internal CatalogWriter(Func<CatalogConnection> open, ILogger log)
     {
-        _options = options;
+        _open = open;
         _log = log;
         _thread = new Thread(Run) { IsBackground = true, Name = "catalog" };
         _thread.Start();
@@ -30,7 +30,7 @@ internal sealed partial class CatalogWriter : IDisposable
     /// <summary>Runs <paramref name="change"/> in a transaction; when the task completes its result is on disk.</summary>
     /// <exception cref="OperationCanceledException">Cancelled while it waited for its turn: nothing was written.</exception>
     /// <exception cref="VolumeException">The database failed, and nothing was written.</exception>
-    internal Task<T> WriteAsync<T>(Func<CatalogContext, Task<T>> change, CancellationToken cancellation)
+    internal Task<T> WriteAsync<T>(Func<CatalogConnection, Task<T>> change, CancellationToken cancellation)
     {
         var queued = new Change<T>(change, cancellation);
         _queue.Add(queued, CancellationToken.None);
@@ -74,30 +74,22 @@ internal sealed partial class CatalogWriter : IDisposable
         try
         {
             // SQLite's asynchronous methods complete before they return, so nothing here waits on another thread.
-            _db ??= Open();
-            using var transaction = _db.Database.BeginTransaction();
-            foreach (var change in group) change.ApplyAsync(_db).GetAwaiter().GetResult();
-            transaction.Commit();
-            _db.ChangeTracker.Clear();
+            _db ??= _open();
+            _db.InTransactionAsync(async db =>
+            {
+                foreach (var change in group) await change.ApplyAsync(db);
+            }).GetAwaiter().GetResult();
             return null;
         }
 #pragma warning disable CA1031 // Whatever a change threw is its caller's; the writer lives on.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            // A context that has failed may be in any state; a new one costs little and this is rare.
+            // A connection that has failed may be in any state; a new one costs little and this is rare.
             _db?.Dispose();
             _db = null;
             return e;
         }
-    }
-
-    CatalogContext Open()
-    {
-        var db = new CatalogContext(_options);
-        // Held open: else each transaction would open the file anew, and prepare its statements again.
-        db.Database.OpenConnection();
-        return db;
     }
 
     void Fail(Change change, Exception failure)
@@ -126,12 +118,12 @@ internal sealed partial class CatalogWriter : IDisposable
     abstract class Change
     {
         internal abstract bool IsCancelled();
-        internal abstract Task ApplyAsync(CatalogContext db);
+        internal abstract Task ApplyAsync(CatalogConnection db);
         internal abstract void Complete();
         internal abstract void Fail(Exception failure);
     }
 
-    sealed class Change<T>(Func<CatalogContext, Task<T>> change, CancellationToken cancellation) : Change
+    sealed class Change<T>(Func<CatalogConnection, Task<T>> change, CancellationToken cancellation) : Change
     {
         readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
         T? _result;
@@ -140,7 +132,7 @@ internal sealed partial class CatalogWriter : IDisposable
 
         internal override bool IsCancelled() => cancellation.IsCancellationRequested && _completion.TrySetCanceled(cancellation);
 
-        internal override async Task ApplyAsync(CatalogContext db) => _result = await change(db);
+        internal override async Task ApplyAsync(CatalogConnection db) => _result = await change(db);
 
         internal override void Complete() => _completion.SetResult(_result!);
 

@@ -35,6 +35,6 @@ internal sealed class History(CatalogWriter catalog, string host)
     });
 
     /// <summary>Adds an event within the transaction of <paramref name="db"/>.</summary>
-    internal static Task<int> AppendAsync(CatalogContext db, Event e) => db.ExecuteAsync(
+    internal static Task<int> AppendAsync(CatalogConnection db, Event e) => db.ExecuteAsync(
         $"INSERT INTO events (at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail) VALUES ({e.At}, {e.Host}, {e.VolumeId}, {e.VolumeName}, {e.Kind}, {e.CallerId}, {e.DurationMs}, {e.Error}, {e.Detail})");
 }

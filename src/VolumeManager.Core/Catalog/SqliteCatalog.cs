@@ -1,5 +1,7 @@
+using System.Reflection;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace VolumeManager.Catalog;
 
@@ -10,20 +12,34 @@ internal static class SqliteCatalog
 
     /// <summary>The context's options for the file at <paramref name="path"/>.</summary>
     public static DbContextOptions<CatalogContext> Options(string path) => new DbContextOptionsBuilder<CatalogContext>()
-        .UseSqlite(
-            new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false }.ToString(),
-            sqlite => sqlite.MigrationsAssembly(MigrationsAssembly))
+        .UseSqlite(ConnectionString(path), sqlite => sqlite.MigrationsAssembly(MigrationsAssembly))
         .AddInterceptors(new SqlitePragmas())
         .Options;
 
+    /// <summary>Opens a connection to the file at <paramref name="path"/>, which is made when it is missing.</summary>
+    internal static CatalogConnection Open(string path)
+    {
+        var connection = new SqliteConnection(ConnectionString(path));
+        try
+        {
+            connection.Open();
+            SqlitePragmas.Apply(connection);
+            return new CatalogConnection(connection);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Brings the schema up to date. The caller holds the lock on the state directory, so nobody else migrates.</summary>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off. Nothing was changed.</exception>
-    public static async Task MigrateAsync(CatalogContext db, bool migrate)
+    internal static async Task MigrateAsync(CatalogConnection db, string path, bool migrate)
     {
-        ArgumentNullException.ThrowIfNull(db);
         // Kept in the file from then on. EF sets it only for files that it makes itself.
-        await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL");
-        var known = db.Database.GetMigrations().ToList();
+        await db.ExecuteAsync($"PRAGMA journal_mode = WAL");
+        var known = KnownMigrations();
         var applied = await AppliedAsync(db);
         if (applied.Except(known, StringComparer.Ordinal).LastOrDefault() is { } newer)
         {
@@ -39,16 +55,30 @@ internal static class SqliteCatalog
         }
 
         // A daemon killed while it migrated left EF's lock row behind, and every later migration would wait for it for ever.
-        if (await TableExistsAsync(db, "__EFMigrationsLock")) await db.Database.ExecuteSqlRawAsync("DELETE FROM __EFMigrationsLock");
-        await db.Database.MigrateAsync();
+        if (await TableExistsAsync(db, "__EFMigrationsLock")) await db.ExecuteAsync($"DELETE FROM __EFMigrationsLock");
+        await using var context = new CatalogContext(Options(path));
+        await context.Database.MigrateAsync();
     }
 
-    static async Task<List<string>> AppliedAsync(CatalogContext db) => await TableExistsAsync(db, "__EFMigrationsHistory")
-        ? await db.Database.SqlQueryRaw<string>("SELECT MigrationId AS Value FROM __EFMigrationsHistory ORDER BY MigrationId").ToListAsync()
-        : [];
+    // What EF's own list says, without building its model.
+    static List<string> KnownMigrations() => [.. Assembly.Load(MigrationsAssembly).GetTypes()
+        .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id)
+        .OfType<string>()
+        .Order(StringComparer.Ordinal)];
 
-    static async Task<bool> TableExistsAsync(CatalogContext db, string table) =>
-        await db.Database.SqlQuery<int>($"SELECT COUNT(*) AS Value FROM sqlite_master WHERE type = 'table' AND name = {table}").SingleAsync() == 1;
+    static async Task<List<string>> AppliedAsync(CatalogConnection db)
+    {
+        var applied = new List<string>();
+        if (!await TableExistsAsync(db, "__EFMigrationsHistory")) return applied;
+        await db.ReadAsync($"SELECT MigrationId FROM __EFMigrationsHistory ORDER BY MigrationId", row => applied.Add(row.GetString(0)));
+        return applied;
+    }
+
+    static Task<bool> TableExistsAsync(CatalogConnection db, string table) =>
+        db.AnyAsync($"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = {table}");
+
+    static string ConnectionString(string path) =>
+        new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false }.ToString();
 }
 
 /// <summary>The catalog's schema and this program do not fit; the message names both versions and the cure.</summary>

@@ -18,7 +18,7 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
         return Task.CompletedTask;
     }
 
-    static void Apply(DbConnection connection)
+    internal static void Apply(DbConnection connection)
     {
         using var command = connection.CreateCommand();
         command.CommandText = Text;

@@ -11,8 +11,8 @@ internal sealed class EngineGeneration
 
     internal long Current => Interlocked.Read(ref _earlier) + Interlocked.Read(ref _activations);
 
-    /// <summary>When the latest engine was first heard of, on this process's monotonic clock; null before the first Activate.</summary>
-    internal long? ActivatedAt { get; private set; }
+    /// <summary>When the latest engine was first heard of, on this process's monotonic clock in milliseconds; before the first Activate, when this process began to count.</summary>
+    internal long ActivatedAt { get; private set; } = Environment.TickCount64;
 
     /// <summary>Told after each raise, on the thread of the request: must not block.</summary>
     internal Action? Raised { get; set; }

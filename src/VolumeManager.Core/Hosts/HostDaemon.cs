@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -21,19 +20,19 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly ILogger _log;
     Task _background = Task.CompletedTask;
 
-    HostDaemon(Settings settings, ThisHost host, DbContextOptions<CatalogContext> options, VolumeIndex index, ILoggerFactory logs)
+    HostDaemon(Settings settings, ThisHost host, string catalogFile, VolumeIndex index, ILoggerFactory logs)
     {
         _settings = settings;
         _log = logs.CreateLogger<HostDaemon>();
         Host = host;
         Index = index;
-        _catalog = new CatalogWriter(options, logs.CreateLogger<CatalogWriter>());
+        _catalog = new CatalogWriter(() => SqliteCatalog.Open(catalogFile), logs.CreateLogger<CatalogWriter>());
         Backend = new LocalBackend(settings.DataRoot);
         History = new History(_catalog, host.Name);
         Mounts = new MountService(host, _catalog, History, index, _locks, Backend, logs.CreateLogger<MountService>());
         Volumes = new VolumeService(host, settings, _catalog, History, index, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = Wake };
         _reconciler = new Reconciler(host, settings, _catalog, History, index, _locks, Mounts, Volumes, Backend, logs.CreateLogger<Reconciler>());
-        _janitor = new Janitor(options, settings, _catalog, History, Backend, logs.CreateLogger<Janitor>());
+        _janitor = new Janitor(settings, _catalog, History, Backend, logs.CreateLogger<Janitor>());
     }
 
     internal ThisHost Host { get; }
@@ -55,14 +54,12 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             Access = FileAccess.ReadWrite,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }).Dispose();
-        var options = SqliteCatalog.Options(state.CatalogFile);
-        await using var db = new CatalogContext(options);
-        await db.Database.OpenConnectionAsync(cancellation);
-        await SqliteCatalog.MigrateAsync(db, settings.Migrate);
+        using var db = SqliteCatalog.Open(state.CatalogFile);
+        await SqliteCatalog.MigrateAsync(db, state.CatalogFile, settings.Migrate);
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), new DirectoryRoot(settings.MountRoot).Path, engine);
-        await RegisterAsync(db, host, engine);
-        var daemon = new HostDaemon(settings, host, options, await VolumeIndex.LoadAsync(db), logs);
+        await HostRows.RegisterAsync(db, host);
+        var daemon = new HostDaemon(settings, host, state.CatalogFile, await VolumeIndex.LoadAsync(db), logs);
         engine.Raised = daemon.RecordEngineStart;
         if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
         await daemon._reconciler.DropStaleAsync(cancellation);
@@ -70,30 +67,12 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         return daemon;
     }
 
-    static async Task RegisterAsync(CatalogContext db, ThisHost host, EngineGeneration engine)
-    {
-        var row = await db.Hosts.SingleOrDefaultAsync(h => h.Id == host.Id);
-        var now = DateTime.UtcNow;
-        if (row is null)
-        {
-            row = new Host { Id = host.Id, Name = host.Name, BootId = host.BootId, Version = ProgramVersion.Text, LastSeenAt = now, State = "live" };
-            db.Hosts.Add(row);
-        }
-
-        // No engine outlives its host's boot.
-        engine.ContinueFrom(row.EngineGeneration + (row.BootId == host.BootId ? 0 : 1));
-        (row.Name, row.BootId, row.Version, row.LastSeenAt, row.EngineGeneration) = (host.Name, host.BootId, ProgramVersion.Text, now, engine.Current);
-        db.Events.Add(new Event { At = now, Host = host.Name, Kind = EventKind.HostStart, Detail = $"volman {ProgramVersion.Text}, boot {host.BootId}" });
-        await db.SaveChangesAsync();
-    }
-
     void RecordEngineStart()
     {
         var generation = Host.Engine.Current;
         var entry = new Event { At = DateTime.UtcNow, Host = Host.Name, Kind = EventKind.EngineStart, Detail = $"generation {generation}" };
         _ = _catalog.WriteAsync(
-            async db => await db.ExecuteAsync($"UPDATE hosts SET engine_generation = {generation} WHERE id = {Host.Id}") + await History.AppendAsync(db, entry),
-            CancellationToken.None);
+            async db => await HostRows.SetGenerationAsync(db, Host, generation) + await History.AppendAsync(db, entry), CancellationToken.None);
         _ = WakeAfterGraceAsync();
     }
 
@@ -107,14 +86,14 @@ internal sealed partial class HostDaemon : IAsyncDisposable
 
     async Task RunBackgroundAsync()
     {
-        // Building the model left tens of megabytes behind that nothing will use again.
-        await Task.Run(() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true), CancellationToken.None);
+        await Task.Yield();
         while (!_stopping.IsCancellationRequested)
         {
             try
             {
                 await _reconciler.ReconcileAsync(_stopping.Token);
                 await _janitor.CleanAsync(_stopping.Token);
+                TrimMemory();
                 await _wake.WaitAsync(_settings.ReconcileInterval, _stopping.Token);
             }
             catch (OperationCanceledException)
@@ -129,6 +108,15 @@ internal sealed partial class HostDaemon : IAsyncDisposable
                 await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
         }
+    }
+
+    /// <summary>Gives back what a start or a burst of requests left behind. The collector alone would keep it until the machine is short of memory.</summary>
+    static void TrimMemory()
+    {
+        const long worthIt = 16 << 20;
+        var memory = GC.GetGCMemoryInfo();
+        if (memory.TotalCommittedBytes - memory.HeapSizeBytes < worthIt && GC.GetTotalMemory(forceFullCollection: false) - memory.HeapSizeBytes < worthIt) return;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>Ends the background work, waits for requests that undo themselves, and writes what is queued.</summary>

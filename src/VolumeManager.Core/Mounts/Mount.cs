@@ -16,7 +16,7 @@ internal sealed record Mount
     /// <summary>The boot of the host in which it was mounted; a mount of an earlier boot is gone.</summary>
     public required string BootId { get; init; }
 
-    /// <summary>The run of the engine that mounted it last: grows with each <c>Plugin.Activate</c>.</summary>
+    /// <summary>The run of the engine that claimed it first: grows with each <c>Plugin.Activate</c>.</summary>
     public required long EngineGeneration { get; init; }
 
     /// <summary>UTC.</summary>

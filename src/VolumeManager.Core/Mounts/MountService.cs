@@ -70,7 +70,8 @@ internal sealed partial class MountService(
             CallerId = callerId,
             Count = afresh || held is null ? 1 : held.Count + 1,
             BootId = host.BootId,
-            EngineGeneration = host.Engine.Current,
+            // One more of an earlier engine's claim stays an earlier engine's: old engines never send its last Unmount (moby before 20.10.26, live-restore).
+            EngineGeneration = afresh || held is null ? host.Engine.Current : held.EngineGeneration,
             MountedAt = held?.MountedAt ?? DateTime.UtcNow,
         };
         var entry = history.Of(EventKind.Mount, volume, callerId, detail: afresh ? "the engine that held it has ended: counted afresh" : null);

@@ -35,7 +35,7 @@ internal sealed partial class Reconciler(
     /// <summary>Drops mounts of engines that have ended, once their successor has had time to take up its containers, unless a container still holds the volume.</summary>
     async Task DropDeadEngineAsync(CancellationToken cancellation)
     {
-        if (host.Engine.ActivatedAt is not { } activated || Environment.TickCount64 - activated < settings.EngineGrace.TotalMilliseconds) return;
+        if (Environment.TickCount64 - host.Engine.ActivatedAt < settings.EngineGrace.TotalMilliseconds) return;
         var generation = host.Engine.Current;
         bool IsDead(Mount m) => m.HostId == host.Id && m.EngineGeneration < generation;
         var suspects = index.All.Where(v => v.Mounts.Any(IsDead)).ToList();

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -6,8 +5,7 @@ using VolumeManager.Exports;
 namespace VolumeManager.Volumes;
 
 /// <summary>Deletes what has had its time: trashed directories after their retention, and events after theirs.</summary>
-internal sealed partial class Janitor(
-    DbContextOptions<CatalogContext> options, Settings settings, CatalogWriter catalog, History history, LocalBackend backend, ILogger log)
+internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, History history, LocalBackend backend, ILogger log)
 {
     const int Batch = 1000;
 
@@ -19,10 +17,7 @@ internal sealed partial class Janitor(
 
     async Task PurgeTrashAsync(CancellationToken cancellation)
     {
-        var now = DateTime.UtcNow;
-        await using var db = new CatalogContext(options);
-        var due = await db.Volumes.AsNoTracking().Where(v => v.State == VolumeState.Trashed && v.PurgeAfter <= now).OrderBy(v => v.PurgeAfter).Take(Batch).ToListAsync(cancellation);
-        foreach (var volume in due)
+        foreach (var volume in await catalog.WriteAsync(db => VolumeRows.ReadDueAsync(db, DateTime.UtcNow, Batch), cancellation))
         {
             try
             {

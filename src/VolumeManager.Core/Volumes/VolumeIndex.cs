@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Microsoft.EntityFrameworkCore;
 using VolumeManager.Catalog;
+using VolumeManager.Mounts;
 
 namespace VolumeManager.Volumes;
 
@@ -31,33 +31,30 @@ internal sealed class VolumeIndex
 
     internal void Remove(Volume volume) => _byName.TryRemove(volume.Name, out _);
 
-    internal static async Task<VolumeIndex> LoadAsync(CatalogContext db)
+    internal static async Task<VolumeIndex> LoadAsync(CatalogConnection db)
     {
-        var options = await GroupAsync(db.VolumeOptions.Select(o => new { o.VolumeId, o.Key, o.Value }).AsAsyncEnumerable(), o => (o.VolumeId, o.Key, o.Value));
-        var labels = await GroupAsync(db.VolumeLabels.Select(l => new { l.VolumeId, l.Key, l.Value }).AsAsyncEnumerable(), l => (l.VolumeId, l.Key, l.Value));
-        var mounts = (await db.Mounts.AsNoTracking().ToListAsync()).ToLookup(m => m.VolumeId);
+        var options = await ReadPairsAsync(db, $"SELECT volume_id, key, value FROM volume_options");
+        var labels = await ReadPairsAsync(db, $"SELECT volume_id, key, value FROM volume_labels");
+        var mounts = (await MountRows.ReadAllAsync(db)).ToLookup(m => m.VolumeId);
         var byName = new ConcurrentDictionary<string, Volume>(StringComparer.Ordinal);
-        await foreach (var volume in db.Volumes.AsNoTracking().Where(v => v.State != VolumeState.Trashed).AsAsyncEnumerable())
+        await VolumeRows.ReadLivingAsync(db, volume =>
         {
-            var whole = volume;
-            if (options.TryGetValue(volume.Id, out var o)) whole = whole with { Options = o };
-            if (labels.TryGetValue(volume.Id, out var l)) whole = whole with { Labels = l };
-            if (mounts.Contains(volume.Id)) whole = whole with { Mounts = [.. mounts[volume.Id]] };
-            byName[volume.Name] = whole;
-        }
-
+            if (options.TryGetValue(volume.Id, out var o)) volume = volume with { Options = o };
+            if (labels.TryGetValue(volume.Id, out var l)) volume = volume with { Labels = l };
+            if (mounts.Contains(volume.Id)) volume = volume with { Mounts = [.. mounts[volume.Id]] };
+            byName[volume.Name] = volume;
+        });
         return new VolumeIndex(byName);
     }
 
-    static async Task<Dictionary<Guid, ImmutableDictionary<string, string>>> GroupAsync<T>(IAsyncEnumerable<T> rows, Func<T, (Guid Id, string Key, string Value)> read)
+    static async Task<Dictionary<Guid, ImmutableDictionary<string, string>>> ReadPairsAsync(CatalogConnection db, FormattableString query)
     {
-        var groups = new Dictionary<Guid, ImmutableDictionary<string, string>>();
-        await foreach (var row in rows)
+        var pairs = new Dictionary<Guid, ImmutableDictionary<string, string>>();
+        await db.ReadAsync(query, row =>
         {
-            var (id, key, value) = read(row);
-            groups[id] = groups.GetValueOrDefault(id, ImmutableDictionary<string, string>.Empty).Add(key, value);
-        }
-
-        return groups;
+            var id = row.GetGuid(0);
+            pairs[id] = pairs.GetValueOrDefault(id, ImmutableDictionary<string, string>.Empty).Add(row.GetString(1), row.GetString(2));
+        });
+        return pairs;
     }
 }

@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Commands;
+
+/// <summary>The executable as people and service managers use it: words, exit codes, signals.</summary>
+public sealed class ProgramTests
+{
+    sealed record Ended(int ExitCode, string Output, string Errors);
+
+    [Fact]
+    public async Task It_tells_its_version() => Assert.Equal(new Ended(0, "0.1.0\n", ""), await RunAsync("--version"));
+
+    [Fact]
+    public async Task It_tells_how_to_use_it()
+    {
+        var top = await RunAsync("--help");
+        Assert.Equal(0, top.ExitCode);
+        Assert.Contains("serve", top.Output, StringComparison.Ordinal);
+        var serve = await RunAsync("serve", "--help");
+        Assert.Equal(0, serve.ExitCode);
+        foreach (var setting in VolumeManager.Commands.Setting.All)
+        {
+            Assert.Contains("--" + setting.Key, serve.Output, StringComparison.Ordinal);
+            Assert.Contains(setting.Variable, serve.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("--nope")]
+    [InlineData("nope")]
+    [InlineData("serve", "--nope", "x")]
+    [InlineData("serve", "--socket")]
+    [InlineData]
+    public async Task Wrong_usage_is_told_with_the_right_one(params string[] arguments)
+    {
+        var ended = await RunAsync(arguments);
+        Assert.NotEqual(0, ended.ExitCode);
+        Assert.Contains("Usage:", ended.Output + ended.Errors, StringComparison.Ordinal);
+        Assert.NotEqual("", ended.Errors);
+    }
+
+    [Fact]
+    public async Task A_wrong_setting_is_one_line_on_the_error_stream()
+    {
+        var ended = await RunAsync("serve", "--socket", "relative", "--trash-retention", "long");
+        Assert.Equal(1, ended.ExitCode);
+        Assert.StartsWith("volman: --socket is \"relative\": write an absolute path; --trash-retention is \"long\": write a duration", ended.Errors, StringComparison.Ordinal);
+        Assert.Equal(1, ended.Errors.Count(c => c == '\n'));
+        Assert.Equal("", ended.Output);
+    }
+
+    [Fact]
+    public async Task A_second_daemon_on_one_state_directory_is_refused_in_a_sentence_that_names_the_first()
+    {
+        await using var host = new TestHost();
+        await using var first = await DaemonProcess.StartAsync(host);
+        var ended = await RunAsync([.. Serve(host), "--socket", host.Settings.Socket + "2"]);
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Equal(
+            $"volman: another volman (process {first.Id}) uses the state directory {host.Settings.StateDirectory}: stop it, or give this one its own --state-dir\n", ended.Errors);
+        Assert.Empty(await host.Engine.ListAsync());
+    }
+
+    [Fact]
+    public async Task Sigterm_ends_it_with_success_and_takes_the_socket_away()
+    {
+        await using var host = new TestHost();
+        using var daemon = Start([.. Serve(host), "--socket", host.Settings.Socket]);
+        await ReadyAsync(host, daemon);
+        Assert.Equal("", await host.Engine.CreateAsync("v"));
+        Assert.Equal("", await host.Engine.MountAsync("v", "x"));
+        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
+        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
+        Assert.Equal(0, daemon.ExitCode);
+        Assert.False(Path.Exists(host.Settings.Socket));
+        // Running containers go on without their volume manager.
+        Assert.Equal(["v"], host.KernelMounts());
+    }
+
+    [Fact]
+    public async Task A_Mount_that_meets_sigterm_is_answered_or_undone()
+    {
+        await using var host = new TestHost();
+        using var daemon = Start([.. Serve(host), "--socket", host.Settings.Socket]);
+        await ReadyAsync(host, daemon);
+        Assert.Equal("", await host.Engine.CreateAsync("v"));
+        var mounts = Enumerable.Range(0, 200).Select(async i => (Id: $"id{i}", Reply: await TryMountAsync(host, $"id{i}"))).ToList();
+        await Task.WhenAny(mounts);
+        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
+        var replies = await Task.WhenAll(mounts);
+        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+        Assert.Equal(0, daemon.ExitCode);
+        var answered = replies.Where(r => r.Reply == "").Select(r => $"{r.Id}=1").Order(StringComparer.Ordinal);
+        var rows = await host.MountRowsAsync("v");
+        Console.Error.WriteLine("DBG " + string.Join(" | ", replies.Where(r => r.Reply != "").Select(r => r.Id + ":" + (r.Reply ?? "null") + (rows.Split(' ').Contains(r.Id + "=1") ? " ROW" : ""))));
+        Assert.Equal(string.Join(' ', answered), rows);
+        Assert.Equal(["v"], host.KernelMounts());
+    }
+
+    [Fact]
+    public async Task After_a_kill_it_starts_again_where_it_was()
+    {
+        await using var host = new TestHost();
+        await using (var killed = await DaemonProcess.StartAsync(host))
+        {
+            Assert.Equal("", await host.Engine.CreateAsync("v"));
+            Assert.Equal("", await host.Engine.MountAsync("v", "x"));
+            await killed.KillAsync();
+        }
+
+        Assert.True(Path.Exists(host.Settings.Socket));
+        await using var again = await DaemonProcess.StartAsync(host);
+        Assert.Equal(["v"], await host.Engine.ListAsync());
+        Assert.Equal("x=1", await host.MountRowsAsync("v"));
+        Assert.Equal(["v"], host.KernelMounts());
+        Assert.Equal("", await host.Engine.UnmountAsync("v", "x"));
+        Assert.Empty(host.KernelMounts());
+    }
+
+    static async Task<string?> TryMountAsync(TestHost host, string id)
+    {
+        try
+        {
+            var reply = await host.Engine.CallAsync("/VolumeDriver.Mount", $$"""{"Name":"v","ID":"{{id}}"}""");
+            return reply.Aborted ? null : reply.Err;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            return null;
+        }
+    }
+
+    static string[] Serve(TestHost host) =>
+    [
+        "serve", "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
+    ];
+
+    static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments])
+    {
+        UseShellExecute = false,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    static async Task<Ended> RunAsync(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var errors = process.StandardError.ReadToEndAsync(deadline.Token);
+        var output = await process.StandardOutput.ReadToEndAsync(deadline.Token);
+        await process.WaitForExitAsync(deadline.Token);
+        return new Ended(process.ExitCode, output, await errors);
+    }
+
+    static async Task ReadyAsync(TestHost host, Process daemon)
+    {
+        for (var deadline = DateTime.UtcNow.AddSeconds(60); !Path.Exists(host.Settings.Socket); await Task.Delay(20))
+        {
+            Assert.False(daemon.HasExited, "volman ended at its start");
+            Assert.True(DateTime.UtcNow < deadline, "no socket within 60 s");
+        }
+
+        await host.Engine.ListAsync();
+    }
+}

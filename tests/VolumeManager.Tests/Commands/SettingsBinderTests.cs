@@ -1,0 +1,173 @@
+using System.CommandLine;
+using VolumeManager.Commands;
+
+namespace VolumeManager.Tests.Commands;
+
+/// <summary>Sources and their order. The environment is the whole process's, and put back as it was.</summary>
+[Collection(WholeProcess.Name)]
+public sealed class SettingsBinderTests : IDisposable
+{
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-settings-");
+    readonly List<string> _set = [];
+
+    public void Dispose()
+    {
+        foreach (var name in _set) Environment.SetEnvironmentVariable(name, null);
+        _folder.Delete(recursive: true);
+    }
+
+    void Set(string variable, string value)
+    {
+        Assert.Null(Environment.GetEnvironmentVariable(variable));
+        Environment.SetEnvironmentVariable(variable, value);
+        _set.Add(variable);
+    }
+
+    string FileOf(string json)
+    {
+        var path = Path.Combine(_folder.FullName, "volman.json");
+        File.WriteAllText(path, json);
+        return path;
+    }
+
+    /// <summary>Binds as the command line does.</summary>
+    static (Settings Settings, LogSettings Log) Bind(params string[] arguments)
+    {
+        var command = new Command("serve");
+        var flags = SettingsBinder.AddFlags(command);
+        var parsed = command.Parse(arguments);
+        Assert.Empty(parsed.Errors);
+        return SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+    }
+
+    static string Refused(params string[] arguments) => Assert.Throws<VolumeException>(() => Bind(arguments)).Message;
+
+    [Fact]
+    public void Without_a_source_the_defaults_are_in_force() => Assert.Equal((new Settings(), new LogSettings()), Bind());
+
+    [Fact]
+    public void Later_sources_win()
+    {
+        var file = FileOf("""{"data-root": "/file", "mount-root": "/file", "state-dir": "/file"}""");
+        Set("VOLMAN_MOUNT_ROOT", "/variable");
+        Set("VOLMAN_STATE_DIR", "/variable");
+        var (settings, _) = Bind("--config", file, "--state-dir", "/flag");
+        Assert.Equal(("/file", "/variable", "/flag"), (settings.DataRoot, settings.MountRoot, settings.StateDirectory));
+        Assert.Equal(new Settings().Socket, settings.Socket);
+    }
+
+    [Fact]
+    public void The_file_is_named_by_a_flag_or_a_variable()
+    {
+        Set("VOLMAN_CONFIG", FileOf("""{"host-name": "from-variable"}"""));
+        Assert.Equal("from-variable", Bind().Settings.HostName);
+        var other = Path.Combine(_folder.FullName, "other.json");
+        File.WriteAllText(other, """{"host-name": "from-flag"}""");
+        Assert.Equal("from-flag", Bind("--config", other).Settings.HostName);
+    }
+
+    [Fact]
+    public void Every_setting_can_come_from_every_source()
+    {
+        var values = new Dictionary<string, string>
+        {
+            ["socket"] = "/s",
+            ["state-dir"] = "/s",
+            ["mount-root"] = "/s",
+            ["data-root"] = "/s",
+            ["backend"] = "local",
+            ["host-name"] = "h",
+            ["migrate"] = "false",
+            ["trash-retention"] = "1h",
+            ["history-retention"] = "2d",
+            ["reconcile-interval"] = "3s",
+            ["engine-grace"] = "4m",
+            ["log-level"] = "debug",
+            ["log-format"] = "json",
+        };
+        Assert.Equal(Setting.All.Select(s => s.Key).Order(), values.Keys.Order());
+        var byFlag = Bind([.. values.SelectMany(v => new[] { "--" + v.Key, v.Value })]);
+        var byFile = Bind("--config", FileOf(System.Text.Json.JsonSerializer.Serialize(values)));
+        foreach (var setting in Setting.All) Set(setting.Variable, values[setting.Key]);
+        Assert.Equal(byFlag, byFile);
+        Assert.Equal(byFlag, Bind());
+        Assert.Equal(TimeSpan.FromDays(2), byFlag.Settings.HistoryRetention);
+        Assert.False(byFlag.Settings.Migrate);
+    }
+
+    [Fact]
+    public void The_file_may_have_comments_and_values_of_any_kind()
+    {
+        var (settings, _) = Bind("--config", FileOf("""
+            {
+              // why
+              "migrate": false, "trash-retention": 0, "host-name": "h",
+            }
+            """));
+        Assert.Equal((false, TimeSpan.Zero, "h"), (settings.Migrate, settings.TrashRetention, settings.HostName));
+    }
+
+    [Fact]
+    public void All_faults_are_told_at_once_each_with_its_source_and_key()
+    {
+        Set("VOLMAN_ENGINE_GRACE", "soon");
+        Set("VOLMAN_DATABASE", "Host=db");
+        var error = Refused("--config", FileOf("""{"data-root": "relative", "typo": 1}"""), "--trash-retention", "long", "--log-level", "loud");
+        foreach (var fault in new[]
+        {
+            "typo in ", "is no setting: see volman serve --help", "data-root in the configuration file is \"relative\": write an absolute path",
+            "--trash-retention is \"long\": write a duration", "VOLMAN_ENGINE_GRACE is \"soon\": write a duration", "--log-level is \"loud\": use trace",
+            "VOLMAN_DATABASE is set, but this version has no such setting: unset it",
+        })
+        {
+            Assert.Contains(fault, error, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain("Host=db", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("\"text\"")]
+    [InlineData("null")]
+    [InlineData("{'data-root': '/a'}")]
+    public void A_file_that_is_no_JSON_object_is_named(string text)
+    {
+        var file = FileOf(text);
+        Assert.StartsWith($"the configuration file {file} cannot be read: ", Refused("--config", file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_named_file_that_is_missing_or_a_directory_is_a_fault()
+    {
+        foreach (var path in new[] { _folder.FullName + "/missing.json", _folder.FullName })
+        {
+            Assert.StartsWith($"the configuration file {path} cannot be read: ", Refused("--config", path), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_empty_name_of_a_file_is_a_fault_that_is_told() => Assert.StartsWith("the configuration file", Refused("--config", ""), StringComparison.Ordinal);
+
+    [Fact]
+    public void An_empty_variable_is_as_good_as_none()
+    {
+        // Managed plugins and Compose files set variables to nothing.
+        Set("VOLMAN_DATA_ROOT", "");
+        Set("VOLMAN_DATABASE", "");
+        Set("VOLMAN_CONFIG", "");
+        Assert.Equal((new Settings(), new LogSettings()), Bind());
+    }
+
+    [Fact]
+    public void Variables_that_are_no_settings_are_found()
+    {
+        Set("VOLMAN_SERVICE_HOST", "10.0.0.1");
+        Set("VOLMAN_DATAROOT", "/a");
+        Set("VOLMAN_DATA_ROOT", "/a");
+        Assert.Equal(["VOLMAN_DATAROOT", "VOLMAN_SERVICE_HOST"], SettingsBinder.UnknownVariables().Where(name => name != "VOLMAN_TEST_SEQUENCES"));
+        Assert.Equal("/a", Bind().Settings.DataRoot);
+    }
+}

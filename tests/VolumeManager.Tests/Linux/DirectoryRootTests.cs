@@ -1,0 +1,136 @@
+using VolumeManager.Linux;
+
+namespace VolumeManager.Tests.Linux;
+
+public sealed class DirectoryRootTests : IDisposable
+{
+    readonly ScratchFolder _folder = new();
+    readonly DirectoryRoot _root;
+
+    public DirectoryRootTests()
+    {
+        _root = new DirectoryRoot(_folder.Of("root"));
+        _folder.Make("outside/below");
+        _folder.Make("root/real/below");
+        File.WriteAllText(_folder.Of("root/file"), "data");
+        Directory.CreateSymbolicLink(_folder.Of("root/link"), _folder.Of("outside"));
+        Directory.CreateSymbolicLink(_folder.Of("root/real/link"), "below");
+        Directory.CreateSymbolicLink(_folder.Of("root/up"), "..");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_missing_root_is_made_so_that_others_may_pass_and_not_look()
+    {
+        _ = new DirectoryRoot(_folder.Of("new/deep"));
+        Assert.Equal("0:0 711", await ShellCommand.OwnerAndModeAsync(_folder.Of("new/deep")));
+    }
+
+    [Fact]
+    public void The_root_itself_may_be_a_link_and_tells_where_it_leads()
+    {
+        Directory.CreateSymbolicLink(_folder.Of("to-root"), _folder.Of("root"));
+        var linked = new DirectoryRoot(_folder.Of("to-root"));
+        Assert.Equal(_folder.Of("root"), linked.Path);
+        Assert.True(linked.Exists("real/below"));
+    }
+
+    [Theory]
+    [InlineData("link", LibC.ENOTDIR)]
+    [InlineData("link/below", LibC.ENOTDIR)]
+    [InlineData("real/link", LibC.ENOTDIR)]
+    [InlineData("up", LibC.ENOTDIR)]
+    [InlineData("up/outside", LibC.ENOTDIR)]
+    [InlineData("file", LibC.ENOTDIR)]
+    [InlineData("file/below", LibC.ENOTDIR)]
+    [InlineData("missing", LibC.ENOENT)]
+    [InlineData("real/missing/below", LibC.ENOENT)]
+    public void Nothing_is_opened_through_a_link_or_a_file(string path, int errno) =>
+        Assert.Equal(errno, Assert.Throws<LinuxException>(() => _root.Open(path)).Errno);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("real")]
+    [InlineData("real/below")]
+    public void Directories_are_opened_by_their_way(string path)
+    {
+        using var opened = _root.Open(path);
+        Assert.Equal(Path.TrimEndingDirectorySeparator(_folder.Of("root/" + path)), new DirectoryInfo($"/proc/self/fd/{(int)opened.DangerousGetHandle()}").LinkTarget);
+    }
+
+    [Fact]
+    public async Task A_directory_is_made_with_owner_and_mode_whatever_the_umask()
+    {
+        Assert.True(_root.TryMake("new", 0x3FF /* 01777 */, 12, 34));
+        Assert.Equal("12:34 1777", await ShellCommand.OwnerAndModeAsync(_folder.Of("root/new")));
+        Assert.False(_root.TryMake("new", 0x1C0 /* 0700 */, 0, 0));
+        Assert.Equal("12:34 1777", await ShellCommand.OwnerAndModeAsync(_folder.Of("root/new")));
+    }
+
+    [Theory]
+    [InlineData("file")]
+    [InlineData("link")]
+    [InlineData("real")]
+    public void What_is_there_is_not_made_over(string name)
+    {
+        Assert.False(_root.TryMake(name, 0x1FF, 5, 5));
+        Assert.True(Path.Exists(_folder.Of("root/" + name)));
+    }
+
+    [Fact]
+    public void Owner_and_mode_are_not_set_through_a_link()
+    {
+        var before = File.GetUnixFileMode(_folder.Of("outside"));
+        Assert.Throws<LinuxException>(() => _root.SetOwner("link", 0, 5, 5));
+        Assert.Equal(before, File.GetUnixFileMode(_folder.Of("outside")));
+    }
+
+    [Fact]
+    public void Emptiness_is_told_and_only_what_is_empty_is_removed()
+    {
+        Assert.True(_root.IsEmpty("real/below"));
+        Assert.False(_root.IsEmpty("real"));
+        _root.RemoveIfEmpty("real");
+        _root.RemoveIfEmpty("file");
+        _root.RemoveIfEmpty("link");
+        _root.RemoveIfEmpty("missing");
+        Assert.True(Directory.Exists(_folder.Of("root/real/below")) && File.Exists(_folder.Of("root/file")) && Path.Exists(_folder.Of("root/link")));
+        _folder.Make("root/empty");
+        _root.RemoveIfEmpty("empty");
+        Assert.False(_root.Exists("empty"));
+    }
+
+    [Fact]
+    public void A_rename_moves_what_is_there_and_overwrites_nothing()
+    {
+        _folder.Make("root/trash");
+        Assert.True(_root.TryRename("real/below", "trash/moved"));
+        Assert.True(_root.Exists("trash/moved"));
+        Assert.False(_root.TryRename("real/below", "trash/again"));
+        Assert.False(_root.TryRename("missing/below", "trash/again"));
+        _folder.Make("root/second");
+        Assert.Equal(LibC.EEXIST, Assert.Throws<LinuxException>(() => _root.TryRename("second", "trash/moved")).Errno);
+        Assert.True(_root.Exists("second"));
+    }
+
+    [Fact]
+    public void A_rename_never_leads_outside()
+    {
+        Assert.Throws<LinuxException>(() => _root.TryRename("real", "link/stolen"));
+        Assert.Throws<LinuxException>(() => _root.TryRename("link/below", "brought-in"));
+        Assert.True(Directory.Exists(_folder.Of("outside/below")));
+        Assert.Equal(["below"], Directory.GetFileSystemEntries(_folder.Of("outside")).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_disk_that_is_mounted_on_the_root_later_is_used_from_then_on()
+    {
+        LibC.Check(LibC.Mount("tmpfs", _folder.Of("root"), "tmpfs", 0, null), "mount", "root");
+        Assert.False(_root.Exists("real"));
+        Assert.True(_root.TryMake("on-the-disk", 0x1ED, 0, 0));
+        LibC.Check(LibC.Umount2(_folder.Of("root"), 0), "umount", "root");
+        Assert.True(_root.Exists("real"));
+        Assert.False(_root.Exists("on-the-disk"));
+    }
+}

@@ -1,0 +1,58 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using VolumeManager.Linux;
+
+namespace VolumeManager.Tests.Linux;
+
+/// <summary>Compares what we write down of the kernel with what the C compiler reads in its headers.</summary>
+public sealed class LibCTests : IDisposable
+{
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-c-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [CompilerFact]
+    public async Task Every_constant_is_the_headers_own()
+    {
+        var constants = typeof(LibC).GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly)
+            .ToDictionary(f => f.Name, f => Convert.ToInt64(f.GetValue(null)), StringComparer.Ordinal);
+        Assert.InRange(constants.Count, 30, 1000);
+        foreach (var name in new[] { "O_DIRECTORY", "O_NOFOLLOW", "MS_BIND", "STATX_ATTR_MOUNT_ROOT", "RENAME_NOREPLACE", "ENOTEMPTY" }) Assert.Contains(name, constants);
+        Assert.Equal(constants, await CompiledAsync(constants.Keys));
+    }
+
+    [CompilerFact]
+    public async Task The_attributes_of_statx_are_where_the_kernel_writes_them()
+    {
+        var compiled = await CompiledAsync(["offsetof(struct statx, stx_attributes)", "offsetof(struct statx, stx_attributes_mask)", "sizeof(struct statx)"]);
+        Assert.Equal(
+            [(long)Marshal.OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Attributes)), (long)Marshal.OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
+            compiled.Values);
+    }
+
+    [CompilerFact]
+    public async Task The_names_of_getdents64_are_where_the_kernel_writes_them()
+    {
+        var number = (nint)typeof(DirectoryEntries).GetField("Getdents64", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!;
+        var compiled = await CompiledAsync(["SYS_getdents64", "offsetof(struct dirent64, d_reclen)", "offsetof(struct dirent64, d_name)", "sizeof(((struct dirent64 *)0)->d_reclen)"]);
+        Assert.Equal([number, 16, 19, 2], compiled.Values);
+    }
+
+    /// <summary>What a C program says of each expression, in their order.</summary>
+    async Task<Dictionary<string, long>> CompiledAsync(IEnumerable<string> expressions)
+    {
+        var source = Path.Combine(_folder.FullName, "say.c");
+        string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/mount.h", "sys/file.h", "sys/syscall.h"];
+        await File.WriteAllLinesAsync(source,
+        [
+            "#define _GNU_SOURCE",
+            .. headers.Select(header => $"#include <{header}>"),
+            "int main(void) {",
+            .. expressions.Select(e => $"    printf(\"%s=%lld\\n\", \"{e}\", (long long)({e}));"),
+            "}",
+        ]);
+        var program = Path.Combine(_folder.FullName, "say");
+        await ShellCommand.RunAsync("gcc", "-o", program, source);
+        return (await ShellCommand.RunAsync(program)).Split('\n').Select(line => line.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]), StringComparer.Ordinal);
+    }
+}
