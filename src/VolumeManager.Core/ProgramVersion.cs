@@ -5,5 +5,5 @@ namespace VolumeManager;
 /// <summary>The one version number, from Directory.Build.props.</summary>
 internal static class ProgramVersion
 {
-    internal static string Text { get; } = typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+    internal static string Text { get; } = typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 }

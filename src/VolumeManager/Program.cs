@@ -3,4 +3,5 @@ using VolumeManager.Commands;
 
 // One verb, one file of Commands/.
 var volman = new RootCommand("Docker volumes for one host or a cluster, in a catalog that can be asked.") { ServeCommand.Build() };
-return await volman.Parse(args).InvokeAsync();
+// The host ends on SIGTERM by itself, when what runs is answered; the parser's own limit would cut it off.
+return await volman.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

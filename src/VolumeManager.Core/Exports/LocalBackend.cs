@@ -41,6 +41,10 @@ internal sealed class LocalBackend
             {
                 throw new VolumeException($"option path is \"{volume.Directory}\", but {PathOf(volume)} is not an existing directory free of symbolic links: create it first", e);
             }
+            catch (LinuxException e)
+            {
+                throw Failed("cannot be made", volume, e);
+            }
         }
 
         try

@@ -34,8 +34,7 @@ internal sealed class StateDirectory : IDisposable
             var held = LibC.Open(null, lockFile, LibC.O_RDWR | LibC.O_CREAT, 0x180 /* 0600 */);
             if (LibC.Flock(held, LibC.LOCK_EX | LibC.LOCK_NB) < 0)
             {
-                held.Dispose();
-                throw new VolumeException($"another volman (process {File.ReadAllText(lockFile).Trim()}) uses the state directory {path}: stop it, or give this one its own --state-dir");
+                using (held) throw new VolumeException($"another volman (process {ReadHolder(held)}) uses the state directory {path}: stop it, or give this one its own --state-dir");
             }
 
             RandomAccess.SetLength(held, 0);
@@ -46,6 +45,13 @@ internal sealed class StateDirectory : IDisposable
         {
             throw new VolumeException($"the state directory {path} cannot be used ({e.Message}): mend it, or name another with --state-dir", e);
         }
+    }
+
+    // Not File.ReadAllText: the framework asks for a lock of its own when it opens a file, and would not get it.
+    static string ReadHolder(SafeFileHandle lockFile)
+    {
+        Span<byte> text = stackalloc byte[32];
+        return System.Text.Encoding.ASCII.GetString(text[..RandomAccess.Read(lockFile, text, 0)]);
     }
 
     static Guid ReadOrMakeHostId(string path)

@@ -32,14 +32,21 @@ internal sealed class DirectoryRoot
     internal SafeFileHandle Open(string relative, int flags = LibC.O_PATH)
     {
         var at = OpenRoot();
-        foreach (var component in relative.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        try
         {
-            var next = LibC.Open(at, component, LibC.O_PATH | LibC.O_NOFOLLOW | LibC.O_DIRECTORY);
-            at.Dispose();
-            at = next;
-        }
+            foreach (var component in relative.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            {
+                var next = LibC.Open(at, component, LibC.O_PATH | LibC.O_NOFOLLOW | LibC.O_DIRECTORY);
+                at.Dispose();
+                at = next;
+            }
 
-        using (at) return LibC.Open(at, ".", flags | LibC.O_DIRECTORY);
+            return LibC.Open(at, ".", flags | LibC.O_DIRECTORY);
+        }
+        finally
+        {
+            at.Dispose();
+        }
     }
 
     /// <summary>Makes a directory directly below the root. Its owner and mode are set whatever the umask says.</summary>

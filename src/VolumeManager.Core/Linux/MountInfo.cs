@@ -27,7 +27,8 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
     internal static List<MountInfo> Parse(TextReader text)
     {
         var mounts = new List<MountInfo>();
-        while (text.ReadLine() is { } line)
+        // Only a newline ends a line: a carriage return in a path stands as it is.
+        foreach (var line in text.ReadToEnd().Split('\n'))
         {
             var fields = line.Split(' ');
             if (fields.Length < 10) continue;

@@ -27,9 +27,10 @@ internal static class MountNamespaces
     }
 
     /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
-    /// <param name="locations">Keyed by the path at which volman itself mounts them: copies of the host's tree in other namespaces show them there, and hold nothing.</param>
+    /// <param name="locations">Keyed by the path at which volman itself mounts them: copies of the host's tree in other namespaces show them there, and hold nothing. Nor does
+    /// a disk that is mounted at the directory's own path.</param>
     /// <returns>The keys that are held.</returns>
-    internal static HashSet<string> FindHeld(IReadOnlyDictionary<string, Location> locations)
+    internal static HashSet<string> FindHeld(IReadOnlyDictionary<string, (Location Location, string Path)> locations)
     {
         var held = new HashSet<string>(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -44,9 +45,9 @@ internal static class MountNamespaces
                 seen.Add(mountNamespace);
                 foreach (var mount in mounts)
                 {
-                    foreach (var (target, location) in locations)
+                    foreach (var (target, (location, path)) in locations)
                     {
-                        if (mount.MountPoint != target && location.Holds(mount)) held.Add(target);
+                        if (mount.MountPoint != target && mount.MountPoint != path && location.Holds(mount)) held.Add(target);
                     }
                 }
             }

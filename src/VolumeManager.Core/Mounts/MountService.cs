@@ -47,9 +47,10 @@ internal sealed partial class MountService(
     }
 
     /// <summary>Takes back one Mount of a caller; the last one of all callers unmounts. What is unknown is success, for the engine could do nothing with an error.</summary>
-    internal async Task UnmountAsync(string name, string callerId, CancellationToken cancellation)
+    /// <remarks>Nothing cancels it: an Unmount is sent once, and whoever sent it has left the volume already.</remarks>
+    internal async Task UnmountAsync(string name, string callerId)
     {
-        using var turn = await locks.AcquireAsync(name, cancellation);
+        using var turn = await locks.AcquireAsync(name, CancellationToken.None);
         if (!index.TryFind(name, out var volume))
         {
             LogUnknown(name, callerId);
@@ -61,6 +62,7 @@ internal sealed partial class MountService(
 
     async Task<Volume> ClaimAsync(Volume volume, string callerId, CancellationToken cancellation)
     {
+        if (volume.State != VolumeState.Ready) throw new VolumeException($"volume {volume.Name} is being removed: create it anew, then mount it");
         var held = volume.Mounts.FirstOrDefault(m => m.HostId == host.Id && m.CallerId == callerId);
         var afresh = held is not null && held.EngineGeneration < host.Engine.Current && !await IsHeldByContainerAsync(volume, cancellation);
         var mount = new Mount
@@ -152,7 +154,7 @@ internal sealed partial class MountService(
     internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => backend.RunAsync(() =>
     {
         var mounts = MountInfo.Read();
-        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => MountNamespaces.Location.Of(backend.PathOf(v), mounts)));
+        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(backend.PathOf(v), mounts), backend.PathOf(v))));
         return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
     }, cancellation);
 

@@ -22,7 +22,9 @@ internal sealed partial class VolumeService(
         VolumeName.Check(name);
         var asked = Describe(name!, VolumeSpec.Parse(options));
         using var turn = await locks.AcquireAsync(asked.Name, cancellation);
-        if (index.TryFind(asked.Name, out var existing))
+        // A removal that a killed daemon began is finished first: success must not mean a volume that is about to go.
+        if (index.TryFind(asked.Name, out var existing) && existing.State == VolumeState.Removing) await FinishRemovalAsync(existing);
+        if (index.TryFind(asked.Name, out existing))
         {
             CheckSame(existing, asked, options);
             return;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text;
 using VolumeManager.Catalog;
 
 namespace VolumeManager.Volumes;
@@ -10,6 +11,7 @@ internal sealed record VolumeSpec
     const string LabelPrefix = "label.";
     const int MaxValueLength = 4096;
     const int MaxOptions = 256;
+    const int MaxKeyLength = 160;
 
     internal string Backend { get; init; } = "local";
     internal string? Path { get; init; }
@@ -31,6 +33,7 @@ internal sealed record VolumeSpec
         if (options.Count > MaxOptions) throw new VolumeException($"{options.Count} options are too many: pass at most {MaxOptions}");
         foreach (var (key, value) in options)
         {
+            if (key.Length > MaxKeyLength || key.Any(char.IsControl)) throw Unknown(key);
             if (value is null) throw new VolumeException($"option {Quoted.Text(key)} has no value: write it as key=value");
             if (value.Length > MaxValueLength) throw Refuse(key, $"is longer than {MaxValueLength} characters", "shorten it");
             if (value.Any(char.IsControl)) throw Refuse(key, "contains control characters", "remove them");
@@ -61,7 +64,7 @@ internal sealed record VolumeSpec
             "access" => spec with { Access = ParseChoice<AccessMode>(key, value) },
             "on-remove" => spec with { OnRemove = ParseChoice<OnRemove>(key, value) },
             "server" or "export" or "nfsopts" => throw Refuse(key, "is for the backend nfs", "leave it out"),
-            _ => throw new VolumeException($"option {Quoted.Text(key)} is unknown: use backend, path, uid, gid, mode, size, access, on-remove or label.KEY"),
+            _ => throw Unknown(key),
         };
     }
 
@@ -80,7 +83,7 @@ internal sealed record VolumeSpec
     {
         var components = path.Split('/');
         // A leading dot would reach the trash; "." and ".." would leave the root.
-        return path.Length <= 1024 && components.All(c => c.Length is > 0 and <= 255 && c[0] != '.')
+        return Encoding.UTF8.GetByteCount(path) <= 1024 && components.All(c => c.Length > 0 && Encoding.UTF8.GetByteCount(c) <= 255 && c[0] != '.')
             ? path
             : throw Refuse("path", $"is {Quoted.Text(path)}", "name an existing directory relative to the root, without a leading slash and without components that begin with a dot");
     }
@@ -97,6 +100,8 @@ internal sealed record VolumeSpec
 
     static T ParseChoice<T>(string key, string value)
         where T : struct, Enum => EnumText.Parse<T>(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", $"use one of {EnumText.Choices<T>()}");
+
+    static VolumeException Unknown(string key) => new($"option {Quoted.Text(key)} is unknown: use backend, path, uid, gid, mode, size, access, on-remove or label.KEY");
 
     static VolumeException Refuse(string key, string fault, string cure) => new($"option {key} {fault}: {cure}");
 }

@@ -30,7 +30,7 @@ internal static class SettingsBinder
     internal static (Settings Settings, LogSettings Log) Bind(Func<string, string?> flag)
     {
         var faults = new List<string>();
-        var file = ReadFile(flag(ConfigKey) ?? Environment.GetEnvironmentVariable("VOLMAN_CONFIG"), faults);
+        var file = ReadFile(flag(ConfigKey) ?? (Environment.GetEnvironmentVariable("VOLMAN_CONFIG") is { Length: > 0 } named ? named : null), faults);
         var bound = new Setting.Bound(new Settings(), new LogSettings());
         foreach (var setting in Setting.All)
         {
@@ -71,7 +71,7 @@ internal static class SettingsBinder
                 values[property.Name] = property.Value.ToString();
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or ArgumentException)
         {
             faults.Add($"the configuration file {path} cannot be read: {e.Message}");
         }

@@ -19,7 +19,8 @@ internal static class RequestBody
         var reader = request.BodyReader;
         while (true)
         {
-            var read = await reader.ReadAsync(request.HttpContext.RequestAborted);
+            // Not cancelled when the engine goes: what it sent whole is heard, an Unmount above all.
+            var read = await reader.ReadAsync(CancellationToken.None);
             if (read.IsCompleted || read.Buffer.Length > MaxLength)
             {
                 var parsed = Parse(read.Buffer);

@@ -40,9 +40,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
             }),
             "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, LongDeadline, async (daemon, request, cancellation) =>
                 await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation)),
-            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, Deadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, Deadline, async (daemon, request, _) =>
             {
-                await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "", cancellation);
+                await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "");
                 return null;
             }),
             _ => Answer.StatusAsync(http, StatusCodes.Status404NotFound),

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Docker;
@@ -54,12 +55,22 @@ public sealed class ConnectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_Unmount_whose_caller_is_gone_is_done_all_the_same()
+    public async Task A_Mount_whose_caller_goes_while_the_catalog_is_slow_is_undone()
     {
-        // The engine forgets the mount whatever becomes of its Unmount, or mounts again with the same id: what is not taken back now is never taken back.
-        var ids = Enumerable.Range(0, 100).Select(i => $"id{i}").ToList();
-        await Task.WhenAll(ids.Select(id => _host.Engine.MountAsync("v", id)));
-        await CallAndGoAsync("Unmount", ids);
+        await _host.Engine.MountAsync("v", "stays");
+        await using (await SlowCatalogAsync()) await CallAndGoAsync("Mount", ["stays", "x", "y"], stay: TimeSpan.FromMilliseconds(300));
+        Assert.Equal("", await _host.Engine.MountAsync("v", "last"));
+        Assert.Equal("", await _host.Engine.UnmountAsync("v", "last"));
+        await TestHost.EventuallyAsync(async () => await _host.MountRowsAsync("v") == "stays=1", "only the caller that stays holds the volume, and once");
+        Assert.Equal(["v"], _host.KernelMounts());
+    }
+
+    [Fact]
+    public async Task An_Unmount_whose_caller_goes_while_the_catalog_is_slow_is_done_all_the_same()
+    {
+        // The engine mounts again with the same id, or never comes back to it: what is not taken back now is never taken back.
+        foreach (var id in new[] { "x", "y", "z" }) await _host.Engine.MountAsync("v", id);
+        await using (await SlowCatalogAsync()) await CallAndGoAsync("Unmount", ["x", "y", "z"], stay: TimeSpan.FromMilliseconds(300));
         await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "every Unmount that was sent is done");
         Assert.Empty(_host.KernelMounts());
     }
@@ -75,10 +86,10 @@ public sealed class ConnectionTests : IAsyncLifetime
         Assert.Equal(listed, Directory.GetDirectories(_host.Settings.DataRoot).Select(Path.GetFileName).Where(n => n != ".trash").Order(StringComparer.Ordinal));
     }
 
-    Task CallAndGoAsync(string verb, IEnumerable<string> ids) => SendAndGoAsync(verb, ids.Select(id => $$"""{"Name":"v","ID":"{{id}}"}"""));
+    Task CallAndGoAsync(string verb, IEnumerable<string> ids, TimeSpan stay = default) => SendAndGoAsync(verb, ids.Select(id => $$"""{"Name":"v","ID":"{{id}}"}"""), stay);
 
     /// <summary>All are sent before the first caller goes: the most of them go while they wait for their turn.</summary>
-    async Task SendAndGoAsync(string verb, IEnumerable<string> bodies)
+    async Task SendAndGoAsync(string verb, IEnumerable<string> bodies, TimeSpan stay = default)
     {
         var callers = new List<Socket>();
         foreach (var body in bodies)
@@ -87,6 +98,17 @@ public sealed class ConnectionTests : IAsyncLifetime
             await callers[^1].SendAsync(EngineClient.Request("/VolumeDriver." + verb, body));
         }
 
+        await Task.Delay(stay);
         callers.ForEach(c => c.Dispose());
+        await Task.Delay(stay);
+    }
+
+    /// <summary>Until it is disposed nothing can be written to the catalog: whoever writes waits, and holds its volume's lock.</summary>
+    async Task<IAsyncDisposable> SlowCatalogAsync()
+    {
+        var db = _host.OpenCatalog();
+        await db.Database.BeginTransactionAsync();
+        await db.Database.ExecuteSqlRawAsync("UPDATE hosts SET name = name");
+        return db;
     }
 }

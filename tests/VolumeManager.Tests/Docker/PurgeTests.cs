@@ -16,10 +16,10 @@ public sealed class PurgeTests : IAsyncLifetime
     [Fact]
     public async Task Trash_is_kept_for_its_retention_and_then_deleted()
     {
-        await RestartAsync(retention: TimeSpan.FromMilliseconds(800));
+        await RestartAsync(retention: TimeSpan.FromSeconds(2));
         await MakeAndRemoveAsync("v", "trash");
         Assert.Single(Directory.GetDirectories(_host.DataOf(".trash")));
-        await Task.Delay(300);
+        await Task.Delay(500);
         Assert.Single(Directory.GetDirectories(_host.DataOf(".trash")));
         await PurgedAsync();
         Assert.Equal(["create", "remove", "purge"], await _host.EventsAsync("v"));

@@ -60,6 +60,18 @@ public sealed class DirectoryRootTests : IDisposable
     }
 
     [Fact]
+    public void A_way_that_ends_early_leaves_nothing_open()
+    {
+        // What stays open keeps its disk from being unmounted.
+        foreach (var path in new[] { "missing", "real/missing", "link/below", "file/below", "real/link" }) Assert.Throws<LinuxException>(() => _root.Open(path));
+        _root.Exists("missing");
+        _root.IsEmpty("real");
+        _root.TryRename("missing/below", "real/moved");
+        var open = Directory.GetFileSystemEntries("/proc/self/fd").Select(f => new FileInfo(f).LinkTarget ?? "").Where(target => target.StartsWith(_folder.FullPath, StringComparison.Ordinal));
+        Assert.Empty(open);
+    }
+
+    [Fact]
     public async Task A_directory_is_made_with_owner_and_mode_whatever_the_umask()
     {
         Assert.True(_root.TryMake("new", 0x3FF /* 01777 */, 12, 34));
@@ -129,7 +141,7 @@ public sealed class DirectoryRootTests : IDisposable
         LibC.Check(LibC.Mount("tmpfs", _folder.Of("root"), "tmpfs", 0, null), "mount", "root");
         Assert.False(_root.Exists("real"));
         Assert.True(_root.TryMake("on-the-disk", 0x1ED, 0, 0));
-        LibC.Check(LibC.Umount2(_folder.Of("root"), 0), "umount", "root");
+        LibC.Check(LibC.Umount2(_folder.Of("root"), 2 /* MNT_DETACH */), "umount", "root");
         Assert.True(_root.Exists("real"));
         Assert.False(_root.Exists("on-the-disk"));
     }

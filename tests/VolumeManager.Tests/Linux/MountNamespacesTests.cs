@@ -54,10 +54,21 @@ public sealed class MountNamespacesTests : IDisposable
         {
             Assert.Equal([target], Held(source, target));
             Assert.Empty(Held(other, otherTarget));
-            Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, Location> { [target] = Of(source), [otherTarget] = Of(other) }));
+            Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (Of(source), source), [otherTarget] = (Of(other), other) }));
         }
 
         Assert.Empty(Held(source, target));
+    }
+
+    [Fact]
+    public async Task A_disk_is_not_held_by_being_mounted_where_it_is()
+    {
+        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Make("data/disk"));
+        var (source, target) = await BoundAsync("disk");
+        Assert.Equal("/", Of(source).Root);
+        Assert.Empty(Held(source, target));
+        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
+        Assert.Equal([target], Held(source, target));
     }
 
     [Fact]
@@ -85,7 +96,7 @@ public sealed class MountNamespacesTests : IDisposable
         var before = Of(source);
         await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
         Directory.Move(source, source + "-renamed");
-        Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, Location> { [target] = before with { Root = before.Root + "-renamed" } }));
+        Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (before with { Root = before.Root + "-renamed" }, source + "-renamed") }));
     }
 
     async Task<(string Source, string Target)> BoundAsync(string name)
@@ -97,5 +108,5 @@ public sealed class MountNamespacesTests : IDisposable
 
     static Location Of(string directory) => Location.Of(directory, MountInfo.Read());
 
-    static HashSet<string> Held(string source, string target) => MountNamespaces.FindHeld(new Dictionary<string, Location> { [target] = Of(source) });
+    static HashSet<string> Held(string source, string target) => MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (Of(source), source) });
 }

