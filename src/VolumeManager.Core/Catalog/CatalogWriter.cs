@@ -33,7 +33,15 @@ internal sealed partial class CatalogWriter : IDisposable
     internal Task<T> WriteAsync<T>(Func<CatalogConnection, Task<T>> change, CancellationToken cancellation)
     {
         var queued = new Change<T>(change, cancellation);
-        _queue.Add(queued, CancellationToken.None);
+        try
+        {
+            _queue.Add(queued, CancellationToken.None);
+        }
+        catch (InvalidOperationException)
+        {
+            queued.Fail(new VolumeException("volman is stopping: try again when it runs"));
+        }
+
         return queued.Task;
     }
 

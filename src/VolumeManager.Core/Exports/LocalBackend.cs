@@ -50,12 +50,8 @@ internal sealed class LocalBackend
         try
         {
             if (TryMake(volume)) return true;
-            // An empty one is left over from a Create that was cut off.
-            if (_root.IsEmpty(volume.Directory))
-            {
-                SetOwner(volume);
-                return true;
-            }
+            // An empty one is left over from a Create that was cut off; or it is another volume's, then the catalog refuses, and it is not ours to touch.
+            if (_root.IsEmpty(volume.Directory)) return false;
         }
         catch (LinuxException e) when (e.Errno != LibC.ENOTDIR)
         {
@@ -64,6 +60,13 @@ internal sealed class LocalBackend
 
         throw new VolumeException($"{PathOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
     }, cancellation);
+
+    /// <summary>Gives a directory that was found empty the owner and mode that its volume was created with.</summary>
+    internal Task TakeAsync(Volume volume) => _lane.RunAsync(() =>
+    {
+        SetOwner(volume);
+        return true;
+    }, CancellationToken.None);
 
     /// <summary>Takes back a directory that <see cref="MakeAsync"/> made, unless something is in it by now.</summary>
     internal Task UnmakeAsync(Volume volume) => _lane.RunAsync(() =>
@@ -82,7 +85,7 @@ internal sealed class LocalBackend
             {
                 if (volume.ProvisionedAt is null)
                 {
-                    _ = TryMake(volume);
+                    if (!TryMake(volume)) SetOwner(volume);
                     _root.Sync("");
                 }
 

@@ -35,7 +35,10 @@ internal static partial class LibC
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
 
+    internal const uint STATX_TYPE = 0x1;
     internal const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
+    internal const int S_IFMT = 0xF000;
+    internal const int S_IFSOCK = 0xC000;
 
     internal const int ENOENT = 2;
     internal const int EAGAIN = 11;
@@ -99,11 +102,12 @@ internal static partial class LibC
     internal static int Check(int result, string operation, string target) =>
         result >= 0 ? result : throw new LinuxException(operation, target, Marshal.GetLastPInvokeError());
 
-    /// <summary>The head of struct statx (linux/stat.h, 256 bytes): only its attributes are read here.</summary>
+    /// <summary>The head of struct statx (linux/stat.h, 256 bytes): only its attributes and mode are read here.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatxBuffer
     {
         [FieldOffset(8)] internal ulong Attributes;
+        [FieldOffset(28)] internal ushort Mode;
         [FieldOffset(56)] internal ulong AttributesMask;
     }
 }

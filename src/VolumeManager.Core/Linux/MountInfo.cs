@@ -35,7 +35,7 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
             int? peerGroup = null;
             for (var i = 6; i < fields.Length && fields[i] != "-"; i++)
             {
-                if (fields[i].StartsWith("shared:", StringComparison.Ordinal)) peerGroup = int.Parse(fields[i].AsSpan(7), CultureInfo.InvariantCulture);
+                if (fields[i].StartsWith("shared:", StringComparison.Ordinal) && int.TryParse(fields[i].AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var group)) peerGroup = group;
             }
 
             mounts.Add(new MountInfo(fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup));

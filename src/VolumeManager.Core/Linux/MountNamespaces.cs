@@ -32,6 +32,8 @@ internal static class MountNamespaces
     /// <returns>The keys that are held.</returns>
     internal static HashSet<string> FindHeld(IReadOnlyDictionary<string, (Location Location, string Path)> locations)
     {
+        // As process 1 we are in a container, and its /proc hides the host's processes: what cannot be seen must count as held.
+        if (Environment.ProcessId == 1) return [.. locations.Keys];
         var held = new HashSet<string>(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var process in Directory.EnumerateDirectories("/proc"))

@@ -31,13 +31,11 @@ internal sealed partial class VolumeService(
         }
 
         var made = await backend.MakeAsync(asked, cancellation);
+        bool inserted;
         try
         {
             var entry = history.Of(EventKind.Create, asked, detail: backend.PathOf(asked));
-            if (!await catalog.WriteAsync(async db => await VolumeRows.InsertAsync(db, asked) && await History.AppendAsync(db, entry) == 1, cancellation))
-            {
-                throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
-            }
+            inserted = await catalog.WriteAsync(async db => await VolumeRows.InsertAsync(db, asked) && await History.AppendAsync(db, entry) == 1, cancellation);
         }
         catch
         {
@@ -45,7 +43,9 @@ internal sealed partial class VolumeService(
             throw;
         }
 
+        if (!inserted) throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
         index.Put(asked);
+        if (!made && !asked.Adopted) await backend.TakeAsync(asked);
         LogCreated(asked.Name, backend.PathOf(asked));
     }
 

@@ -22,11 +22,11 @@ internal sealed class LineFormatter() : ConsoleFormatter(Name)
 
     static string Word(LogLevel level) => level switch
     {
-        LogLevel.Trace => "trace  ",
-        LogLevel.Debug => "debug  ",
-        LogLevel.Information => "info   ",
+        LogLevel.Trace => "trace    ",
+        LogLevel.Debug => "debug    ",
+        LogLevel.Information => "info     ",
         LogLevel.Warning => "warning  ",
-        LogLevel.Error => "error  ",
-        _ => "critical  ",
+        LogLevel.Error => "error    ",
+        _ => "critical ",
     };
 }

@@ -16,7 +16,7 @@ internal sealed record LogSettings
 
     internal void Apply(ILoggingBuilder logging)
     {
-        logging.SetMinimumLevel(Level).AddFilter("Microsoft", LogLevel.Warning)
+        logging.SetMinimumLevel(Level).AddFilter("Microsoft", Level > LogLevel.Warning ? Level : LogLevel.Warning)
             // What keeps us from starting is told once, by ourselves.
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         switch (Format)

@@ -72,7 +72,7 @@ internal static partial class ServeCommand
             _ = opening.Task.Exception;
             await app.StopAsync(CancellationToken.None);
             if (e is OperationCanceledException) return 0;
-            throw e is VolumeException or CatalogSchemaException ? e : new VolumeException($"the catalog {state.CatalogFile} cannot be opened ({e.GetBaseException().Message})", e);
+            throw e is VolumeException or CatalogSchemaException ? e : new VolumeException($"the catalog {state.CatalogFile} cannot be opened ({e.GetBaseException().Message}): mend its disk or restore it from a backup, then start again", e);
         }
     }
 

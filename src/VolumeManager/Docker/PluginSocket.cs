@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using VolumeManager.Linux;
 
 namespace VolumeManager.Docker;
 
@@ -35,7 +36,8 @@ internal static class PluginSocket
 
     static bool IsLive(string path)
     {
-        if (!File.Exists(path)) return false;
+        if (LibC.Statx(LibC.AT_FDCWD, path, flags: 0, LibC.STATX_TYPE, out var found) < 0) return false;
+        if ((found.Mode & LibC.S_IFMT) != LibC.S_IFSOCK) throw new VolumeException($"the socket {path} cannot be made (something else is there): move it away, or choose another --socket");
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {

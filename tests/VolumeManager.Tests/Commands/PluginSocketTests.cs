@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Commands;
 using VolumeManager.Docker;
 using VolumeManager.Tests.Hosts;
 
@@ -30,10 +32,12 @@ public sealed class PluginSocketTests : IDisposable
         var left = Of(halfMade ? "v.sock.new" : "v.sock");
         using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
         {
-            dead.Bind(new UnixDomainSocketEndPoint(left));
+            // Renamed, for the framework removes at the end what it bound.
+            dead.Bind(new UnixDomainSocketEndPoint(left + ".dead"));
+            File.Move(left + ".dead", left);
         }
 
-        if (!File.Exists(left)) await File.WriteAllTextAsync(left, "");
+        Assert.True(File.Exists(left));
         using var listening = PluginSocket.Bind(Of("v.sock"));
         using var client = await ConnectAsync(Of("v.sock"));
         Assert.True(client.Connected);
@@ -85,7 +89,8 @@ public sealed class PluginSocketTests : IDisposable
         await using var first = await TestHost.StartNewAsync();
         await using var second = new TestHost();
         second.Settings = second.Settings with { Socket = first.Settings.Socket };
-        var error = await Assert.ThrowsAsync<VolumeException>(() => VolumeManager.Commands.ServeCommand.RunAsync(second.Settings, new() { Level = Microsoft.Extensions.Logging.LogLevel.None }, CancellationToken.None));
+        var silent = new LogSettings { Level = LogLevel.None };
+        var error = await Assert.ThrowsAsync<VolumeException>(() => ServeCommand.RunAsync(second.Settings, silent, CancellationToken.None));
         Assert.StartsWith("another daemon answers on ", error.Message, StringComparison.Ordinal);
         Assert.Equal("", await first.Engine.CreateAsync("v"));
     }

@@ -36,7 +36,7 @@ public sealed class ProgramTests
     public async Task Wrong_usage_is_told_with_the_right_one(params string[] arguments)
     {
         var ended = await RunAsync(arguments);
-        Assert.NotEqual(0, ended.ExitCode);
+        Assert.Equal(2, ended.ExitCode);
         Assert.Contains("Usage:", ended.Output + ended.Errors, StringComparison.Ordinal);
         Assert.NotEqual("", ended.Errors);
     }

@@ -38,12 +38,14 @@ public class SettingTests
     [InlineData("99999999999d")]
     [InlineData("00:30:00")]
     [InlineData("forever")]
-    public void What_is_no_duration_is_refused(string text) => Assert.StartsWith("write a duration", Assert.Throws<FormatException>(() => Apply("trash-retention", text)).Message, StringComparison.Ordinal);
+    public void What_is_no_duration_is_refused(string text) =>
+        Assert.StartsWith("write a duration", Assert.Throws<FormatException>(() => Apply("trash-retention", text)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("history-retention")]
     [InlineData("reconcile-interval")]
-    public void A_period_is_longer_than_zero(string key) => Assert.Contains("longer than zero", Assert.Throws<FormatException>(() => Apply(key, "0")).Message, StringComparison.Ordinal);
+    public void A_period_is_longer_than_zero(string key) =>
+        Assert.Contains("longer than zero", Assert.Throws<FormatException>(() => Apply(key, "0")).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("/a/b", "/a/b")]

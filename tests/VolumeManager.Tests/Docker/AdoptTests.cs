@@ -87,22 +87,22 @@ public sealed class AdoptTests(RunningHost running) : IClassFixture<RunningHost>
     [Fact]
     public async Task Two_volumes_never_share_a_directory_or_hold_each_others()
     {
-        Make("shared/below/deep");
-        Make("shared-not");
-        Make("sharee");
-        Assert.Equal("", await _host.Engine.CreateAsync("middle", new { path = "shared/below" }));
-        foreach (var path in new[] { "shared", "shared/below", "shared/below/deep" })
+        Make("parent/below/deep");
+        Make("parent-not");
+        Make("parenu");
+        Assert.Equal("", await _host.Engine.CreateAsync("middle", new { path = "parent/below" }));
+        foreach (var path in new[] { "parent", "parent/below", "parent/below/deep" })
         {
             var error = await _host.Engine.CreateAsync("other", new { path });
             Assert.Contains($"volume other cannot have the directory {path}, which overlaps that of another volume", error, StringComparison.Ordinal);
         }
 
         // As the name of a volume it would take the parent too.
-        Assert.NotEqual("", await _host.Engine.CreateAsync("shared"));
+        Assert.NotEqual("", await _host.Engine.CreateAsync("parent"));
         Assert.Contains("overlaps", await _host.Engine.CreateAsync("other", new { path = "kept" }), StringComparison.Ordinal);
         Assert.True(Directory.Exists(_host.DataOf("kept")));
-        Assert.Equal("", await _host.Engine.CreateAsync("beside", new { path = "shared-not" }));
-        Assert.Equal("", await _host.Engine.CreateAsync("beside2", new { path = "sharee" }));
+        Assert.Equal("", await _host.Engine.CreateAsync("beside", new { path = "parent-not" }));
+        Assert.Equal("", await _host.Engine.CreateAsync("beside2", new { path = "parenu" }));
         Assert.DoesNotContain("other", await _host.Engine.ListAsync());
     }
 
@@ -133,4 +133,25 @@ public sealed class AdoptTests(RunningHost running) : IClassFixture<RunningHost>
     }
 
     string Make(string path) => Directory.CreateDirectory(_host.DataOf(path)).FullName;
+
+    [Fact]
+    public async Task An_empty_directory_that_another_volume_adopted_is_not_touched()
+    {
+        Directory.CreateDirectory(_host.DataOf("shared"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Assert.Equal("", await _host.Engine.CreateAsync("first", new { path = "shared" }));
+        Assert.Contains("overlaps", await _host.Engine.CreateAsync("shared", new { mode = "0777", uid = "7" }), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_host.DataOf("shared")));
+        Assert.Equal("", await _host.Engine.MountAsync("first", "x"));
+        Assert.Equal("", await _host.Engine.UnmountAsync("first", "x"));
+    }
+
+    [Fact]
+    public async Task An_empty_directory_left_by_a_Create_that_was_cut_off_gets_its_owner_and_mode()
+    {
+        Directory.CreateDirectory(_host.DataOf("left"), UnixFileMode.UserRead);
+        Assert.Equal("", await _host.Engine.CreateAsync("left", new { mode = "0750" }));
+        Assert.Equal("", await _host.Engine.MountAsync("left", "x"));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute, File.GetUnixFileMode(_host.DataOf("left")));
+        Assert.Equal("", await _host.Engine.UnmountAsync("left", "x"));
+    }
 }

@@ -51,7 +51,8 @@ public sealed class BrokenRequestTests(RunningHost running) : IClassFixture<Runn
 
     public static TheoryData<string> Malformed => new(
         "{", """{"Name":""", """{"Name":"kept",}""", "[]", "\"x\"", "5", "true", "{\"Name\":5}", """{"Name":["kept"]}""", """{"Name":"kept","Opts":[]}""",
-        """{"Name":"kept","Opts":{"a":5}}""", """{"Name":"kept","ID":7}""", """{"Name":"\ud800"}""", "{\"Name\":\"a\u0001b\"}", "null", "hello", "{'Name':'kept'}", new string('[', 100_000));
+        """{"Name":"kept","Opts":{"a":5}}""", """{"Name":"kept","ID":7}""", """{"Name":"\ud800"}""", "{\"Name\":\"a\u0001b\"}",
+        "null", "hello", "{'Name':'kept'}", new string('[', 100_000));
 
     [Theory]
     [MemberData(nameof(Malformed))]

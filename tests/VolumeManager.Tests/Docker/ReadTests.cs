@@ -27,7 +27,8 @@ public sealed partial class ReadTests : IAsyncLifetime
     public async Task A_known_volume_is_told_as_the_engine_parses_it()
     {
         var before = DateTime.UtcNow.AddSeconds(-1);
-        Assert.Equal("", await _host.Engine.CreateAsync("v", new Dictionary<string, string> { ["size"] = "7E", ["uid"] = "4294967294", ["label.team/a"] = "b", ["access"] = "single-host" }));
+        Assert.Equal("", await _host.Engine.CreateAsync(
+            "v", new Dictionary<string, string> { ["size"] = "7E", ["uid"] = "4294967294", ["label.team/a"] = "b", ["access"] = "single-host" }));
         await _host.Engine.MountAsync("v", "x");
         await _host.Engine.MountAsync("v", "x");
         await _host.Engine.MountAsync("v", "y");

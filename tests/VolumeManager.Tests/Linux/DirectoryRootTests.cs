@@ -56,7 +56,9 @@ public sealed class DirectoryRootTests : IDisposable
     public void Directories_are_opened_by_their_way(string path)
     {
         using var opened = _root.Open(path);
-        Assert.Equal(Path.TrimEndingDirectorySeparator(_folder.Of("root/" + path)), new DirectoryInfo($"/proc/self/fd/{(int)opened.DangerousGetHandle()}").LinkTarget);
+        Assert.Equal(
+            Path.TrimEndingDirectorySeparator(_folder.Of("root/" + path)),
+            new DirectoryInfo($"/proc/self/fd/{(int)opened.DangerousGetHandle()}").LinkTarget);
     }
 
     [Fact]

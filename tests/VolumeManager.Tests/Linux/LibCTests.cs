@@ -26,15 +26,18 @@ public sealed class LibCTests : IDisposable
     {
         var compiled = await CompiledAsync(["offsetof(struct statx, stx_attributes)", "offsetof(struct statx, stx_attributes_mask)", "sizeof(struct statx)"]);
         Assert.Equal(
-            [(long)Marshal.OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Attributes)), (long)Marshal.OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
+            [OffsetOf(nameof(LibC.StatxBuffer.Attributes)), OffsetOf(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
             compiled.Values);
     }
+
+    static long OffsetOf(string field) => Marshal.OffsetOf<LibC.StatxBuffer>(field);
 
     [CompilerFact]
     public async Task The_names_of_getdents64_are_where_the_kernel_writes_them()
     {
         var number = (nint)typeof(DirectoryEntries).GetField("Getdents64", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!;
-        var compiled = await CompiledAsync(["SYS_getdents64", "offsetof(struct dirent64, d_reclen)", "offsetof(struct dirent64, d_name)", "sizeof(((struct dirent64 *)0)->d_reclen)"]);
+        var compiled = await CompiledAsync(
+            ["SYS_getdents64", "offsetof(struct dirent64, d_reclen)", "offsetof(struct dirent64, d_name)", "sizeof(((struct dirent64 *)0)->d_reclen)"]);
         Assert.Equal([number, 16, 19, 2], compiled.Values);
     }
 
@@ -53,6 +56,7 @@ public sealed class LibCTests : IDisposable
         ]);
         var program = Path.Combine(_folder.FullName, "say");
         await ShellCommand.RunAsync("gcc", "-o", program, source);
-        return (await ShellCommand.RunAsync(program)).Split('\n').Select(line => line.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]), StringComparer.Ordinal);
+        var said = await ShellCommand.RunAsync(program);
+        return said.Split('\n').Select(line => line.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]), StringComparer.Ordinal);
     }
 }

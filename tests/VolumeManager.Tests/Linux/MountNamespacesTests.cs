@@ -54,7 +54,7 @@ public sealed class MountNamespacesTests : IDisposable
         {
             Assert.Equal([target], Held(source, target));
             Assert.Empty(Held(other, otherTarget));
-            Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (Of(source), source), [otherTarget] = (Of(other), other) }));
+            Assert.Equal([target], Held((target, Of(source), source), (otherTarget, Of(other), other)));
         }
 
         Assert.Empty(Held(source, target));
@@ -96,7 +96,7 @@ public sealed class MountNamespacesTests : IDisposable
         var before = Of(source);
         await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
         Directory.Move(source, source + "-renamed");
-        Assert.Equal([target], MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (before with { Root = before.Root + "-renamed" }, source + "-renamed") }));
+        Assert.Equal([target], Held((target, before with { Root = before.Root + "-renamed" }, source + "-renamed")));
     }
 
     async Task<(string Source, string Target)> BoundAsync(string name)
@@ -108,5 +108,8 @@ public sealed class MountNamespacesTests : IDisposable
 
     static Location Of(string directory) => Location.Of(directory, MountInfo.Read());
 
-    static HashSet<string> Held(string source, string target) => MountNamespaces.FindHeld(new Dictionary<string, (Location, string)> { [target] = (Of(source), source) });
+    static HashSet<string> Held(string source, string target) => Held((target, Of(source), source));
+
+    static HashSet<string> Held(params (string Target, Location Location, string Path)[] volumes) =>
+        MountNamespaces.FindHeld(volumes.ToDictionary(v => v.Target, v => (v.Location, v.Path)));
 }

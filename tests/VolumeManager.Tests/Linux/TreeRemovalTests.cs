@@ -71,7 +71,10 @@ public sealed class TreeRemovalTests : IDisposable
     public async Task Names_that_are_no_text_are_removed()
     {
         _folder.Make("tree");
-        const string script = """cd "$0" && : > "$(printf '\377\376')" && mkdir "$(printf '\200')" && : > "$(printf '\200/\300')" && : > "$(printf 'a\nb')" && mkfifo fifo && : > -rf && mkdir locked && : > locked/f && chmod 000 locked""";
+        const string script = """
+            cd "$0" && : > "$(printf '\377\376')" && mkdir "$(printf '\200')" && : > "$(printf '\200/\300')" && : > "$(printf 'a\nb')" || exit 1
+            mkfifo fifo && : > -rf && mkdir locked && : > locked/f && chmod 000 locked
+            """;
         await ShellCommand.RunAsync("sh", "-c", script, _folder.Of("tree"));
         Assert.Equal(9, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));

@@ -89,7 +89,8 @@ public class VolumeSpecTests
     [InlineData("access", "0")]
     [InlineData("on-remove", "TRASH")]
     [InlineData("on-remove", "keep")]
-    public void Choices_are_spelled_as_documented(string key, string value) => Assert.StartsWith($"option {key} is \"{value}\": use one of ", Refused((key, value)), StringComparison.Ordinal);
+    public void Choices_are_spelled_as_documented(string key, string value) =>
+        Assert.StartsWith($"option {key} is \"{value}\": use one of ", Refused((key, value)), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("a")]
@@ -118,7 +119,8 @@ public class VolumeSpecTests
     [InlineData("./a")]
     [InlineData(".trash/a.0")]
     [InlineData("a/.b")]
-    public void Any_other_path_is_refused(string path) => Assert.StartsWith($"option path is \"{path}\": name an existing directory", Refused(("path", path)), StringComparison.Ordinal);
+    public void Any_other_path_is_refused(string path) =>
+        Assert.StartsWith($"option path is \"{path}\": name an existing directory", Refused(("path", path)), StringComparison.Ordinal);
 
     [Fact]
     public void Limits_are_told()
