@@ -57,35 +57,39 @@ internal sealed partial class CatalogWriter : IDisposable
             }
 
             if (group.Count == 0) continue;
-            if (TryCommit(group) is not { } failure)
+            if (TryCommit(group, out var culprit) is not { } failure)
             {
                 foreach (var change in group) change.Complete();
             }
-            else if (group.Count == 1)
+            else if (culprit is null || group.Count == 1)
             {
-                Fail(group[0], failure);
+                foreach (var change in group) Fail(change, failure);
             }
             else
             {
                 // One of them is at fault: let the others not suffer for it.
-                foreach (var change in group)
+                foreach (var change in group.Where(c => !c.IsCancelled()))
                 {
-                    if (TryCommit([change]) is { } own) Fail(change, own);
+                    if (TryCommit([change], out _) is { } own) Fail(change, own);
                     else change.Complete();
                 }
             }
         }
     }
 
-    Exception? TryCommit(List<Change> group)
+    /// <returns>What went wrong; null for success.</returns>
+    /// <param name="culprit">The change whose statements failed, or null when the database itself did.</param>
+    Exception? TryCommit(List<Change> group, out Change? culprit)
     {
+        Change? current = null;
         try
         {
             // SQLite's asynchronous methods complete before they return, so nothing here waits on another thread.
             _db ??= _open();
             _db.InTransactionAsync(async db =>
             {
-                foreach (var change in group) await change.ApplyAsync(db);
+                foreach (var change in group) await (current = change).ApplyAsync(db);
+                current = null;
             }).GetAwaiter().GetResult();
             return null;
         }
@@ -98,6 +102,10 @@ internal sealed partial class CatalogWriter : IDisposable
             _db = null;
             return e;
         }
+        finally
+        {
+            culprit = current;
+        }
     }
 
     void Fail(Change change, Exception failure)
@@ -105,7 +113,7 @@ internal sealed partial class CatalogWriter : IDisposable
         if (failure is not VolumeException)
         {
             LogFailure(failure);
-            failure = new VolumeException($"the catalog cannot be written ({failure.GetBaseException().Message}): nothing was changed; free space or mend the disk, then try again", failure);
+            failure = new VolumeException($"the catalog cannot be written ({failure.GetBaseException().Message}): nothing was changed; free space, mend the disk or end what else has the file open, then try again", failure);
         }
 
         change.Fail(failure);
@@ -115,7 +123,8 @@ internal sealed partial class CatalogWriter : IDisposable
     public void Dispose()
     {
         _queue.CompleteAdding();
-        _thread.Join();
+        // A disk that hangs must not keep the process from ending: what is not written then was not acknowledged.
+        if (!_thread.Join(TimeSpan.FromSeconds(2))) return;
         _db?.Dispose();
         _queue.Dispose();
     }

@@ -78,7 +78,7 @@ internal static class SqliteCatalog
         db.AnyAsync($"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = {table}");
 
     static string ConnectionString(string path) =>
-        new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false }.ToString();
+        new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false, DefaultTimeout = 10 }.ToString();
 }
 
 /// <summary>The catalog's schema and this program do not fit; the message names both versions and the cure.</summary>

@@ -13,10 +13,10 @@ internal sealed class LocalBackend
     readonly SyscallLane _lane = new("disk", maxThreads: 8);
     readonly Mounter _mounter;
 
-    internal LocalBackend(string dataRoot)
+    internal LocalBackend(DirectoryRoot root)
     {
-        _root = new DirectoryRoot(dataRoot);
-        _ = _root.TryMake(Trash, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
+        _root = root;
+        MakeTrash();
         _mounter = new Mounter(_lane);
     }
 
@@ -103,6 +103,9 @@ internal sealed class LocalBackend
         }
     }
 
+    /// <summary>Gives a mount the flags that <see cref="MountAsync"/> gives.</summary>
+    internal Task SetMountFlagsAsync(Volume volume, string target) => _mounter.SetFlagsAsync(target, volume.Access == AccessMode.ReadOnly);
+
     /// <returns>False when a process of the host still works in it; the mount stays for the reconciler.</returns>
     internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
 
@@ -113,6 +116,8 @@ internal sealed class LocalBackend
         CheckNothingMountedBelow(volume, PathOf(volume));
         try
         {
+            // A disk that was mounted while we ran has none yet.
+            MakeTrash();
             return _root.TryRename(volume.Directory, $"{Trash}/{TrashName(volume)}");
         }
         catch (LinuxException e)
@@ -136,6 +141,8 @@ internal sealed class LocalBackend
 
     /// <summary>Unique by the id, readable by the name.</summary>
     internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";
+
+    void MakeTrash() => _ = _root.TryMake(Trash, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
 
     bool TryMake(Volume volume) => _root.TryMake(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -11,7 +12,8 @@ namespace VolumeManager.Hosts;
 internal sealed partial class HostDaemon : IAsyncDisposable
 {
     readonly CancellationTokenSource _stopping = new();
-    readonly SemaphoreSlim _wake = new(0);
+    readonly SemaphoreSlim _reconcile = new(0);
+    readonly SemaphoreSlim _clean = new(0);
     readonly CatalogWriter _catalog;
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
@@ -27,10 +29,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Host = host;
         Index = index;
         _catalog = new CatalogWriter(() => SqliteCatalog.Open(catalogFile), logs.CreateLogger<CatalogWriter>());
-        Backend = new LocalBackend(settings.DataRoot);
+        Backend = new LocalBackend(OpenRoot("data-root", settings.DataRoot));
         History = new History(_catalog, host.Name);
         Mounts = new MountService(host, _catalog, History, index, _locks, Backend, logs.CreateLogger<MountService>());
-        Volumes = new VolumeService(host, settings, _catalog, History, index, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = Wake };
+        Volumes = new VolumeService(host, settings, _catalog, History, index, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
         _reconciler = new Reconciler(host, settings, _catalog, History, index, _locks, Mounts, Volumes, Backend, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, _catalog, History, Backend, logs.CreateLogger<Janitor>());
     }
@@ -57,14 +59,45 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         using var db = SqliteCatalog.Open(state.CatalogFile);
         await SqliteCatalog.MigrateAsync(db, state.CatalogFile, settings.Migrate);
         // The mount root's own path has no symbolic links: mountinfo knows none.
-        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), new DirectoryRoot(settings.MountRoot).Path, engine);
-        await HostRows.RegisterAsync(db, host);
+        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
+        await HostRows.ContinueGenerationsAsync(db, host);
+        var written = engine.Current;
+        await TryRegisterAsync(db, host, logs.CreateLogger<HostDaemon>());
         var daemon = new HostDaemon(settings, host, state.CatalogFile, await VolumeIndex.LoadAsync(db), logs);
         engine.Raised = daemon.RecordEngineStart;
+        // An engine that came while we were opening.
+        if (engine.Current != written) daemon.RecordEngineStart();
         if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
         await daemon._reconciler.DropStaleAsync(cancellation);
-        daemon._background = daemon.RunBackgroundAsync();
+        // Apart, for a purge of millions of files must not keep the reconciler waiting.
+        daemon._background = Task.WhenAll(
+            daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, daemon._reconcile), daemon.RunPeriodicallyAsync(daemon.CleanAsync, daemon._clean));
         return daemon;
+    }
+
+    static DirectoryRoot OpenRoot(string setting, string path)
+    {
+        try
+        {
+            return new DirectoryRoot(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new VolumeException($"the directory {path} cannot be used ({e.Message}): mend it, or name another with --{setting}", e);
+        }
+    }
+
+    /// <summary>A full disk must not keep Get, List and Path from being answered: they only read.</summary>
+    static async Task TryRegisterAsync(CatalogConnection db, ThisHost host, ILogger log)
+    {
+        try
+        {
+            await db.InTransactionAsync(transaction => HostRows.RegisterAsync(transaction, host));
+        }
+        catch (DbException e)
+        {
+            LogNotRegistered(log, e.Message);
+        }
     }
 
     void RecordEngineStart()
@@ -79,24 +112,32 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     async Task WakeAfterGraceAsync()
     {
         await Task.Delay(_settings.EngineGrace + TimeSpan.FromMilliseconds(100), _stopping.Token);
-        Wake();
+        Wake(_reconcile);
     }
 
-    void Wake() => _wake.Release();
+    static void Wake(SemaphoreSlim loop)
+    {
+        if (loop.CurrentCount == 0) loop.Release();
+    }
 
-    async Task RunBackgroundAsync()
+    async Task CleanAsync(CancellationToken cancellation)
+    {
+        await _janitor.CleanAsync(cancellation);
+        TrimMemory();
+    }
+
+    /// <summary>Runs a pass at once, on the period, and when woken.</summary>
+    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, SemaphoreSlim wake)
     {
         await Task.Yield();
         while (!_stopping.IsCancellationRequested)
         {
             try
             {
-                await _reconciler.ReconcileAsync(_stopping.Token);
-                await _janitor.CleanAsync(_stopping.Token);
-                TrimMemory();
-                await _wake.WaitAsync(_settings.ReconcileInterval, _stopping.Token);
+                await pass(_stopping.Token);
+                await wake.WaitAsync(_settings.ReconcileInterval, _stopping.Token);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
                 return;
             }
@@ -123,10 +164,9 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _background;
         try
         {
-            await _locks.DrainAsync().WaitAsync(TimeSpan.FromSeconds(5));
+            await Task.WhenAll(_background, _locks.DrainAsync()).WaitAsync(TimeSpan.FromSeconds(2.5));
         }
         catch (TimeoutException)
         {
@@ -136,7 +176,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         _catalog.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A pass of the reconciler failed; the next one comes")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written at the start, so volumes can be looked at only: {Reason}")]
+    static partial void LogNotRegistered(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A pass in the background failed; the next one comes")]
     partial void LogPassFailed(Exception failure);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping while a request is still at work; the next start finishes or undoes it")]

@@ -67,7 +67,7 @@ internal sealed class DirectoryRoot
     internal void SetOwner(string relative, uint mode, uint uid, uint gid)
     {
         using var directory = Open(relative, LibC.O_RDONLY);
-        if ((uid | gid) != 0) LibC.Check(LibC.Fchown(directory, uid, gid), "chown", $"{Path}/{relative}");
+        LibC.Check(LibC.Fchown(directory, uid, gid), "chown", $"{Path}/{relative}");
         LibC.Check(LibC.Fchmod(directory, mode), "chmod", $"{Path}/{relative}");
     }
 
@@ -102,17 +102,20 @@ internal sealed class DirectoryRoot
         using (oldParent)
         using (var newParent = Open(Parent(to), LibC.O_RDONLY))
         {
-            if (LibC.RenameAt2(oldParent, Name(from), newParent, Name(to), LibC.RENAME_NOREPLACE) < 0)
-            {
-                var error = Marshal.GetLastPInvokeError();
-                return error == LibC.ENOENT ? false : throw new LinuxException("rename", $"{Path}/{from} to {Path}/{to}", error);
-            }
-
-            LibC.Check(LibC.Fsync(newParent), "fsync", Path);
-            LibC.Check(LibC.Fsync(oldParent), "fsync", Path);
+            var error = Rename(oldParent, Name(from), newParent, Name(to), LibC.RENAME_NOREPLACE);
+            // Not every file system knows the flag. Names of the trash hold an id, so nothing is replaced without it either.
+            if (error == LibC.EINVAL && !Exists(to)) error = Rename(oldParent, Name(from), newParent, Name(to), flags: 0);
+            if (error == LibC.ENOENT) return false;
+            if (error != 0) throw new LinuxException("rename", $"{Path}/{from} to {Path}/{to}", error);
+            // It is done, whatever these say: a failure here must not be taken for "not moved".
+            _ = LibC.Fsync(newParent);
+            _ = LibC.Fsync(oldParent);
             return true;
         }
     }
+
+    static int Rename(SafeFileHandle oldParent, string from, SafeFileHandle newParent, string to, uint flags) =>
+        LibC.RenameAt2(oldParent, from, newParent, to, flags) < 0 ? Marshal.GetLastPInvokeError() : 0;
 
     /// <summary>Makes what was made or removed directly in <paramref name="relative"/> survive power loss.</summary>
     internal void Sync(string relative)

@@ -26,6 +26,7 @@ internal static partial class LibC
     internal const ulong MS_RDONLY = 0x1;
     internal const ulong MS_NOSUID = 0x2;
     internal const ulong MS_NODEV = 0x4;
+    internal const ulong MS_NOEXEC = 0x8;
     internal const ulong MS_REMOUNT = 0x20;
     internal const ulong MS_BIND = 0x1000;
 
@@ -41,17 +42,14 @@ internal static partial class LibC
     internal const int S_IFSOCK = 0xC000;
 
     internal const int ENOENT = 2;
-    internal const int EAGAIN = 11;
     internal const int EBUSY = 16;
     internal const int EEXIST = 17;
-    internal const int EXDEV = 18;
     internal const int ENOTDIR = 20;
     internal const int EINVAL = 22;
     internal const int EISDIR = 21;
     internal const int EPERM = 1;
     internal const int ENOTEMPTY = 39;
     internal const int ELOOP = 40;
-    internal const int EINTR = 4;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);
@@ -85,9 +83,6 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(int directory, string path, int flags, uint mask, out StatxBuffer buffer);
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    internal static partial uint Geteuid();
 
     /// <summary>openat(2), with the file descriptor owned by a handle; -1 becomes an exception.</summary>
     /// <exception cref="LinuxException">The call failed; its errno says why.</exception>

@@ -16,16 +16,11 @@ internal sealed class Mounter(SyscallLane lane)
         {
             // Bind first, then set flags: mount(2) ignores all flags but MS_REC in the call that binds.
             LibC.Check(LibC.Mount($"/proc/self/fd/{(int)source.DangerousGetHandle()}", target, null, LibC.MS_BIND, null), "mount", target);
-            var flags = LibC.MS_BIND | LibC.MS_REMOUNT | LibC.MS_NOSUID | LibC.MS_NODEV | (readOnly ? LibC.MS_RDONLY : 0);
-            if (LibC.Mount(null, target, null, flags, null) < 0)
-            {
-                var error = Marshal.GetLastPInvokeError();
-                _ = LibC.Umount2(target, LibC.UMOUNT_NOFOLLOW);
-                throw new LinuxException("remount", target, error);
-            }
+            SetFlags(target, readOnly);
         }
         catch (LinuxException)
         {
+            _ = LibC.Umount2(target, LibC.UMOUNT_NOFOLLOW);
             RemoveEmpty(target);
             throw;
         }
@@ -33,6 +28,30 @@ internal sealed class Mounter(SyscallLane lane)
         GC.KeepAlive(source);
         return true;
     }, cancellation);
+
+    /// <summary>Gives a mount the flags that it should have. It keeps those of the file system that it is a part of.</summary>
+    internal Task SetFlagsAsync(string target, bool readOnly) => lane.RunAsync(() =>
+    {
+        SetFlags(target, readOnly);
+        return true;
+    }, CancellationToken.None);
+
+    /// <summary>Whether a mount with these options of mountinfo has the flags that it should have.</summary>
+    internal static bool HasFlags(string options, bool readOnly)
+    {
+        var has = options.Split(',');
+        return has.Contains("nosuid") && has.Contains("nodev") && (!readOnly || has.Contains("ro"));
+    }
+
+    static void SetFlags(string target, bool readOnly)
+    {
+        // A remount replaces the flags of the mount: what the data's own disk was mounted with must be said again (times are kept by the kernel).
+        var inherited = MountInfo.Read().FindLast(m => m.MountPoint == target).Options?.Split(',') ?? [];
+        var flags = LibC.MS_BIND | LibC.MS_REMOUNT | LibC.MS_NOSUID | LibC.MS_NODEV
+            | (readOnly || inherited.Contains("ro") ? LibC.MS_RDONLY : 0)
+            | (inherited.Contains("noexec") ? LibC.MS_NOEXEC : 0);
+        LibC.Check(LibC.Mount(null, target, null, flags, null), "remount", target);
+    }
 
     /// <summary>Unmounts <paramref name="target"/> and removes the empty directory. What is not mounted is success.</summary>
     /// <returns>False when the kernel says that it is busy: some process of the host works in it.</returns>
@@ -61,7 +80,12 @@ internal sealed class Mounter(SyscallLane lane)
     internal static bool IsMounted(string target)
     {
         const int flags = LibC.AT_NO_AUTOMOUNT | LibC.AT_SYMLINK_NOFOLLOW | LibC.AT_STATX_DONT_SYNC;
-        if (LibC.Statx(LibC.AT_FDCWD, target, flags, mask: 0, out var found) < 0) return false;
+        if (LibC.Statx(LibC.AT_FDCWD, target, flags, mask: 0, out var found) < 0)
+        {
+            // A broken file system answers with an error of its own, and is mounted all the same.
+            return Marshal.GetLastPInvokeError() is not (LibC.ENOENT or LibC.ENOTDIR) && MountInfo.Read().Exists(m => m.MountPoint == target);
+        }
+
         // Kernels before 5.8 do not know the attribute: read the table.
         return (found.AttributesMask & LibC.STATX_ATTR_MOUNT_ROOT) != 0
             ? (found.Attributes & LibC.STATX_ATTR_MOUNT_ROOT) != 0

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
@@ -12,6 +13,8 @@ namespace VolumeManager.Mounts;
 internal sealed partial class MountService(
     ThisHost host, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks, LocalBackend backend, ILogger log)
 {
+    readonly ConcurrentQueue<Release> _unreleased = new();
+
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
 
@@ -24,19 +27,12 @@ internal sealed partial class MountService(
     {
         using var turn = await locks.AcquireAsync(name, cancellation);
         var volume = index.Find(name);
-        var began = Stopwatch.GetTimestamp();
         var claimed = await ClaimAsync(volume, callerId, cancellation);
         try
         {
-            var target = TargetOf(name);
-            if (!Mounter.IsMounted(target))
-            {
-                await backend.MountAsync(claimed, target, cancellation);
-                await RecordAttachAsync(claimed, began);
-            }
-
+            await AttachAsync(claimed, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            return target;
+            return TargetOf(name);
         }
         catch (Exception e)
         {
@@ -90,6 +86,17 @@ internal sealed partial class MountService(
         return volume;
     }
 
+    /// <summary>Makes sure that a claimed volume is mounted, and that it is known to hold data from now on. The caller holds its lock.</summary>
+    internal async Task AttachAsync(Volume volume, CancellationToken cancellation)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var target = TargetOf(volume.Name);
+        var mounted = Mounter.IsMounted(target);
+        if (!mounted) await backend.MountAsync(volume, target, cancellation);
+        // Mounted but not provisioned: an earlier daemon was killed between the two.
+        if (!mounted || volume.ProvisionedAt is null) await RecordAttachAsync(volume, began);
+    }
+
     async Task RecordAttachAsync(Volume volume, long began)
     {
         var entry = history.Of(EventKind.Attach, volume, duration: Stopwatch.GetElapsedTime(began));
@@ -116,14 +123,35 @@ internal sealed partial class MountService(
 
         var left = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount);
         if (!left.Any(m => m.HostId == host.Id)) await TryDetachAsync(volume);
-        var entry = history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone");
-        await catalog.WriteAsync(async db =>
-        {
-            await MountRows.ReleaseAsync(db, mount);
-            return await History.AppendAsync(db, entry);
-        }, CancellationToken.None);
         index.Put(volume with { Mounts = left });
+        await ReleaseAsync(new Release(mount, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone")));
     }
+
+    /// <summary>Writes a release down. When the catalog cannot be written it is kept for later: the engine has left, and could do nothing with an error.</summary>
+    async Task ReleaseAsync(Release release)
+    {
+        try
+        {
+            await catalog.WriteAsync(async db =>
+            {
+                await MountRows.ReleaseAsync(db, release.Mount);
+                return await History.AppendAsync(db, release.Entry);
+            }, CancellationToken.None);
+        }
+        catch (VolumeException e)
+        {
+            _unreleased.Enqueue(release);
+            LogNotReleased(release.Entry.VolumeName!, release.Mount.CallerId, e.Message);
+        }
+    }
+
+    /// <summary>Writes down the releases that the catalog could not take when they came.</summary>
+    internal async Task ReleasePendingAsync()
+    {
+        for (var pending = _unreleased.Count; pending > 0 && _unreleased.TryDequeue(out var release); pending--) await ReleaseAsync(release);
+    }
+
+    sealed record Release(Mount Mount, Event Entry);
 
     /// <summary>The mount that an Unmount takes back. Engines of 1.12.0 mount with an id and unmount without: any mount of the host will do then.</summary>
     Mount? FindDue(Volume volume, string callerId) =>
@@ -163,6 +191,9 @@ internal sealed partial class MountService(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Unmount of {Volume} for {CallerId}: no such mount, nothing to do")]
     partial void LogUnknown(string volume, string callerId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The release of {Volume} by {CallerId} is not written down yet: {Reason}")]
+    partial void LogNotReleased(string volume, string callerId, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} stays mounted at {Target} for now: a process of this host works in it")]
     partial void LogBusy(string volume, string target);

@@ -14,6 +14,9 @@ internal sealed partial class Reconciler(
     ThisHost host, Settings settings, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks,
     MountService mounts, VolumeService volumes, Exports.LocalBackend backend, ILogger log)
 {
+    // One volume whose disk hangs must not keep the others from being mended.
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     /// <summary>Before the first request: drops what an earlier boot, or an earlier daemon that was killed between two steps, left in the catalog.</summary>
     internal async Task DropStaleAsync(CancellationToken cancellation)
     {
@@ -26,9 +29,15 @@ internal sealed partial class Reconciler(
     /// <summary>One pass over everything. What fails for one volume is logged, and tried again in the next pass.</summary>
     internal async Task ReconcileAsync(CancellationToken cancellation)
     {
+        await mounts.ReleasePendingAsync();
         await DropDeadEngineAsync(cancellation);
-        foreach (var volume in index.All.Where(v => HasMountsHere(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name)))) await TryAsync(volume.Name, RemountAsync, cancellation);
-        foreach (var name in MountedNames()) await TryAsync(name, DetachUnclaimedAsync, cancellation);
+        await MendUnmountedAsync(cancellation);
+        foreach (var (name, options) in MountedHere())
+        {
+            if (!index.TryFind(name, out var volume) || !HasMountsHere(volume)) await TryAsync(name, DetachUnclaimedAsync, cancellation);
+            else if (!Mounter.HasFlags(options, volume.Access == AccessMode.ReadOnly)) await TryAsync(name, SetFlagsAsync, cancellation);
+        }
+
         foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing)) await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
     }
 
@@ -44,9 +53,24 @@ internal sealed partial class Reconciler(
         await Task.WhenAll(suspects.Where(v => !held.Contains(v.Name)).Select(v => DropAsync(v.Name, IsDead, "its engine has ended and no container holds it")));
     }
 
-    async Task DropAsync(string name, Func<Mount, bool> isStale, string why)
+    /// <summary>What is claimed here but not mounted is mounted again if a container holds it, and dropped if none does.</summary>
+    async Task MendUnmountedAsync(CancellationToken cancellation)
     {
-        using var turn = await locks.AcquireAsync(name, CancellationToken.None);
+        bool IsUnmounted(Volume v) => HasMountsHere(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name));
+        var unmounted = index.All.Where(IsUnmounted).ToList();
+        if (unmounted.Count == 0) return;
+        var held = await mounts.FindHeldAsync(unmounted, cancellation);
+        foreach (var volume in unmounted)
+        {
+            if (held.Contains(volume.Name)) await TryAsync(volume.Name, RemountAsync, cancellation);
+            else await DropAsync(volume.Name, _ => !Mounter.IsMounted(mounts.TargetOf(volume.Name)), "it is not mounted and no container holds it");
+        }
+    }
+
+    Task DropAsync(string name, Func<Mount, bool> isStale, string why) => TryAsync(name, n => DropHeldAsync(n, isStale, why), CancellationToken.None);
+
+    async Task DropHeldAsync(string name, Func<Mount, bool> isStale, string why)
+    {
         if (!index.TryFind(name, out var volume)) return;
         var stale = volume.Mounts.Where(m => m.HostId == host.Id && isStale(m)).ToList();
         if (stale.Count == 0) return;
@@ -69,8 +93,14 @@ internal sealed partial class Reconciler(
     async Task RemountAsync(string name)
     {
         if (!index.TryFind(name, out var volume) || !HasMountsHere(volume) || Mounter.IsMounted(mounts.TargetOf(name))) return;
-        await backend.MountAsync(volume, mounts.TargetOf(name), CancellationToken.None);
+        await mounts.AttachAsync(volume, CancellationToken.None);
         LogRemounted(name);
+    }
+
+    /// <summary>A daemon that was killed between the bind and its flags left a mount without them.</summary>
+    async Task SetFlagsAsync(string name)
+    {
+        if (index.TryFind(name, out var volume) && HasMountsHere(volume)) await backend.SetMountFlagsAsync(volume, mounts.TargetOf(name));
     }
 
     async Task DetachUnclaimedAsync(string name)
@@ -87,10 +117,15 @@ internal sealed partial class Reconciler(
 
     async Task TryAsync(string name, Func<string, Task> mend, CancellationToken cancellation)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(Patience);
         try
         {
-            using var turn = await locks.AcquireAsync(name, cancellation);
-            await mend(name);
+            await MendHeldAsync(name, mend, patience.Token).WaitAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            LogFailed(name, "it is busy");
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -98,14 +133,20 @@ internal sealed partial class Reconciler(
         }
     }
 
-    IEnumerable<string> MountedNames()
+    async Task MendHeldAsync(string name, Func<string, Task> mend, CancellationToken cancellation)
+    {
+        using var turn = await locks.AcquireAsync(name, cancellation);
+        await mend(name);
+    }
+
+    IEnumerable<(string Name, string Options)> MountedHere()
     {
         var top = host.MountRoot + "/";
         return MountInfo.Read()
             .Where(m => m.MountPoint.StartsWith(top, StringComparison.Ordinal))
-            .Select(m => m.MountPoint[top.Length..])
-            .Where(VolumeName.IsValid)
-            .Distinct(StringComparer.Ordinal);
+            .Select(m => (Name: m.MountPoint[top.Length..], m.Options))
+            .Where(m => VolumeName.IsValid(m.Name))
+            .DistinctBy(m => m.Name, StringComparer.Ordinal);
     }
 
     bool HasMountsHere(Volume volume) => volume.Mounts.Any(m => m.HostId == host.Id);

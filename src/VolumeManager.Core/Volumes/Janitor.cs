@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -9,6 +10,11 @@ internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, 
 {
     const int Batch = 1000;
 
+    // A host without a battery-backed clock wakes up in the past, and jumps years ahead when the network tells it the time. Nothing that could be wanted back is deleted at once.
+    bool ClockIsTrusted => Stopwatch.GetElapsedTime(_startedAt) >= TimeSpan.FromTicks(Math.Min(settings.TrashRetention.Ticks, TimeSpan.TicksPerHour));
+
+    readonly long _startedAt = Stopwatch.GetTimestamp();
+
     internal async Task CleanAsync(CancellationToken cancellation)
     {
         await PurgeTrashAsync(cancellation);
@@ -19,6 +25,7 @@ internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, 
     {
         foreach (var volume in await catalog.WriteAsync(db => VolumeRows.ReadDueAsync(db, DateTime.UtcNow, Batch), cancellation))
         {
+            if (volume.OnRemove != OnRemove.Delete && !ClockIsTrusted) continue;
             try
             {
                 var entries = await backend.PurgeAsync(volume, cancellation);
@@ -40,8 +47,8 @@ internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, 
         {
             // Ids grow with time, so only the oldest need be looked at, however long the history.
             var deleted = await catalog.WriteAsync(
-                db => db.ExecuteAsync($"DELETE FROM events WHERE id < (SELECT MIN(id) FROM events) + {Batch} AND at < {oldestKept}"), cancellation);
-            if (deleted < Batch) return;
+                db => db.ExecuteAsync($"DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT {Batch}) AND at < {oldestKept}"), cancellation);
+            if (deleted == 0) return;
         }
     }
 

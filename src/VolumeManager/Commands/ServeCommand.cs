@@ -15,7 +15,7 @@ namespace VolumeManager.Commands;
 internal static partial class ServeCommand
 {
     // A managed plugin is killed 10 s after SIGTERM. What runs longer is cancelled, and undoes itself.
-    static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(6);
+    static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(5);
 
     internal static Command Build()
     {
@@ -101,6 +101,6 @@ internal static partial class ServeCommand
     [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Socket}")]
     static partial void LogListening(ILogger log, string socket);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope local, {Volumes} volumes, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope local, volumes {Volumes}, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
     static partial void LogReady(ILogger log, string version, int volumes, string socket, string catalog, long milliseconds);
 }

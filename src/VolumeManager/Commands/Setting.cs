@@ -32,9 +32,9 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
         new("history-retention", "How long events are kept [default: 90d]",
             (b, v) => b with { Settings = b.Settings with { HistoryRetention = Positive(v) } }),
         new("reconcile-interval", "How often catalog and kernel are compared [default: 1m]",
-            (b, v) => b with { Settings = b.Settings with { ReconcileInterval = Positive(v) } }),
+            (b, v) => b with { Settings = b.Settings with { ReconcileInterval = Timer(Positive(v)) } }),
         new("engine-grace", "How long after an engine's start the mounts of its dead predecessor are kept that no container holds [default: 30s]",
-            (b, v) => b with { Settings = b.Settings with { EngineGrace = Duration(v) } }),
+            (b, v) => b with { Settings = b.Settings with { EngineGrace = Timer(Duration(v)) } }),
         new("log-level", "trace, debug, information, warning, error or critical [default: information]",
             (b, v) => b with { Log = b.Log with { Level = Level(v) } }),
         new("log-format", "text, json or systemd [default: text]",
@@ -51,6 +51,9 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
         : throw new FormatException("write an absolute path");
 
     static TimeSpan Positive(string value) => Duration(value) is { Ticks: > 0 } duration ? duration : throw new FormatException("write a duration longer than zero");
+
+    // Timers count milliseconds in 32 bits.
+    static TimeSpan Timer(TimeSpan duration) => duration.TotalDays <= 24 ? duration : throw new FormatException("write a duration of at most 24d");
 
     /// <summary><c>90s</c>, <c>15m</c>, <c>24h</c>, <c>90d</c>, <c>500ms</c> or <c>0</c>.</summary>
     static TimeSpan Duration(string value)

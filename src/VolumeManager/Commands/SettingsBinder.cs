@@ -54,7 +54,18 @@ internal static class SettingsBinder
             if (Environment.GetEnvironmentVariable(Setting.VariableOf(key)) is { Length: > 0 }) faults.Add($"{Setting.VariableOf(key)} is set, but this version has no such setting: unset it");
         }
 
+        faults.AddRange(Overlaps(bound.Settings));
         return faults.Count == 0 ? (bound.Settings, bound.Log) : throw new VolumeException(string.Join("; ", faults));
+    }
+
+    // One within another: a volume could be called as the other's folder, and its removal would take that along.
+    static IEnumerable<string> Overlaps(Settings settings)
+    {
+        static bool IsAtOrBelow(string path, string top) => path == top || path.StartsWith(top.TrimEnd('/') + "/", StringComparison.Ordinal);
+        var (data, mounts, state) = (settings.DataRoot, settings.MountRoot, settings.StateDirectory);
+        if (IsAtOrBelow(data, mounts) || IsAtOrBelow(mounts, data)) yield return $"data-root {data} and mount-root {mounts} lie one within the other: choose separate directories";
+        if (IsAtOrBelow(state, data)) yield return $"state-dir {state} lies within data-root {data}: choose separate directories";
+        if (IsAtOrBelow(state, mounts)) yield return $"state-dir {state} lies within mount-root {mounts}: choose separate directories";
     }
 
     static Dictionary<string, string> ReadFile(string? named, List<string> faults)

@@ -17,6 +17,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
     static readonly TimeSpan LongDeadline = TimeSpan.FromSeconds(110);
     static readonly TimeSpan Deadline = TimeSpan.FromSeconds(50);
 
+    // Engines send 64 hexadecimal digits.
+    const int MaxIdLength = 256;
+
     internal Task HandleAsync(HttpContext http)
     {
         http.Response.Headers.Connection = "close";
@@ -25,9 +28,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         {
             "/Plugin.Activate" => ActivateAsync(http),
             "/VolumeDriver.Capabilities" => Answer.TextAsync(http, """{"Capabilities":{"Scope":"local"}}"""u8),
-            "/VolumeDriver.Get" => GetAsync(http),
-            "/VolumeDriver.List" => ListAsync(http),
-            "/VolumeDriver.Path" => PathAsync(http),
+            "/VolumeDriver.Get" => TellAsync(http, GetAsync),
+            "/VolumeDriver.List" => TellAsync(http, ListAsync),
+            "/VolumeDriver.Path" => TellAsync(http, PathAsync),
             "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, LongDeadline, async (daemon, request, cancellation) =>
             {
                 await daemon.Volumes.CreateAsync(request.Name, request.Opts, cancellation);
@@ -39,7 +42,8 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
                 return null;
             }),
             "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, LongDeadline, async (daemon, request, cancellation) =>
-                await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation)),
+                await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation),
+                undo: (daemon, request) => daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "")),
             "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, Deadline, async (daemon, request, _) =>
             {
                 await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "");
@@ -53,6 +57,22 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
     {
         engine.Raise();
         return Answer.TextAsync(http, """{"Implements":["VolumeDriver"]}"""u8);
+    }
+
+    /// <summary>Answers a question, or closes the connection: whatever fails here must not look like "no such volume".</summary>
+    async Task TellAsync(HttpContext http, Func<HttpContext, Task> tell)
+    {
+        try
+        {
+            await tell(http);
+        }
+#pragma warning disable CA1031 // An unknown failure too must not become a status that makes the engine forget.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            if (!http.RequestAborted.IsCancellationRequested) LogUnexpected(e, http.Request.Path.Value!, null);
+            http.Abort();
+        }
     }
 
     async Task GetAsync(HttpContext http)
@@ -93,7 +113,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
     }
 
     /// <summary>Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded.</summary>
-    async Task ChangeAsync(HttpContext http, string kind, TimeSpan deadline, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change)
+    /// <param name="undo">Takes back a change that was done when nobody waited for it any more.</param>
+    async Task ChangeAsync(
+        HttpContext http, string kind, TimeSpan deadline, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change, Func<HostDaemon, VolumeRequest, Task>? undo = null)
     {
         var began = Stopwatch.GetTimestamp();
         if (await ReadAsync(http) is not { } request)
@@ -110,8 +132,21 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         {
             if (request.Fault is not null) throw new VolumeException(request.Fault);
             if (request.Body.Name is null) throw new VolumeException("the request names no volume: send {\"Name\": …}");
+            if (request.Body.ID?.Length > MaxIdLength) throw new VolumeException($"the mount id is longer than {MaxIdLength} characters: send the engine's own");
             daemon = await opening.WaitAsync(cancellation.Token);
-            var mountpoint = await change(daemon, request.Body, cancellation.Token).WaitAsync(cancellation.Token);
+            var work = change(daemon, request.Body, cancellation.Token);
+            string? mountpoint;
+            try
+            {
+                mountpoint = await work.WaitAsync(cancellation.Token);
+                http.RequestAborted.ThrowIfCancellationRequested();
+            }
+            catch (OperationCanceledException) when (undo is not null)
+            {
+                _ = UndoAsync(work, () => undo(daemon, request.Body));
+                throw;
+            }
+
             await (mountpoint is null
                 ? Answer.TextAsync(http, """{"Err":""}"""u8)
                 : Answer.JsonAsync(http, new MountpointAnswer(mountpoint, ""), AnswerJson.Default.MountpointAnswer));
@@ -143,6 +178,13 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         await Answer.ErrorAsync(http, error);
     }
 
+    static async Task UndoAsync(Task work, Func<Task> undo)
+    {
+        await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // What failed or was cancelled has undone itself.
+        if (work.IsCompletedSuccessfully) await undo();
+    }
+
     /// <summary>The open daemon, or null when it does not open in time: then nothing is known, and nothing may be said.</summary>
     async ValueTask<HostDaemon?> OpenAsync(HttpContext http)
     {
@@ -151,7 +193,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         {
             return await opening.WaitAsync(Deadline, http.RequestAborted);
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException or VolumeException or CatalogSchemaException)
+#pragma warning disable CA1031 // Why it does not open is told by the daemon as it ends.
+        catch (Exception)
+#pragma warning restore CA1031
         {
             return null;
         }

@@ -12,6 +12,7 @@ public sealed class DiskFullTests
         await using var host = new TestHost();
         Directory.CreateDirectory(host.Settings.StateDirectory);
         await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
+        host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100) };
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("before"));
         Assert.Equal("", await host.Engine.MountAsync("before", "x"));
@@ -30,9 +31,13 @@ public sealed class DiskFullTests
         Assert.Equal(created.Order(StringComparer.Ordinal), await host.Engine.ListAsync());
         Assert.Equal(created.Count, Directory.GetDirectories(host.Settings.DataRoot, "*").Count(d => !d.EndsWith(".trash", StringComparison.Ordinal)));
 
+        // The container has ended: its volume is unmounted, and the release is written down now or when it can be.
+        Assert.Equal("", await host.Engine.UnmountAsync("before", "x"));
+        Assert.Empty(host.KernelMounts());
+
         File.Delete(ballast);
         Assert.Equal("", await host.Engine.CreateAsync("after"));
-        Assert.Equal("", await host.Engine.UnmountAsync("before", "x"));
+        await TestHost.EventuallyAsync(async () => await host.CountMountRowsAsync() == 0, "the release is written down");
         await host.RestartAsync();
         Assert.Equal(created.Append("after").Order(StringComparer.Ordinal), await host.Engine.ListAsync());
         Assert.Empty(host.KernelMounts());

@@ -99,6 +99,43 @@ public sealed class SchemaTests
     }
 
     [Fact]
+    public async Task A_catalog_that_cannot_be_opened_makes_no_engine_forget_a_volume()
+    {
+        await using var host = await TestHost.StartNewAsync();
+        await host.StopAsync();
+        await File.WriteAllTextAsync(Path.Combine(host.Settings.StateDirectory, "catalog.db"), string.Concat(Enumerable.Repeat("this is no database ", 1000)));
+        using var daemon = DaemonProcess.Start(host);
+        for (var deadline = DateTime.UtcNow.AddSeconds(30); !daemon.HasExited && DateTime.UtcNow < deadline;)
+        {
+            try
+            {
+                Assert.True((await host.Engine.GetAsync("v")).Aborted, "a Get is not answered");
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                await Task.Delay(1);
+            }
+        }
+
+        Assert.Equal(1, daemon.ExitCode);
+    }
+
+    [Fact]
+    public async Task What_another_host_left_in_a_restored_catalog_is_dropped()
+    {
+        await using var host = await TestHost.StartNewAsync();
+        await host.Engine.CreateAsync("v");
+        await host.Engine.MountAsync("v", "x");
+        await host.StopAsync();
+        host.UnmountAll();
+        // The machine was rebuilt, and its catalog restored from a backup.
+        File.Delete(Path.Combine(host.Settings.StateDirectory, "host-id"));
+        await host.StartAsync();
+        Assert.Equal(0, await host.CountMountRowsAsync());
+        Assert.Equal("", await host.Engine.RemoveAsync("v"));
+    }
+
+    [Fact]
     public async Task The_catalog_is_readable_by_root_alone()
     {
         await using var host = await TestHost.StartNewAsync();

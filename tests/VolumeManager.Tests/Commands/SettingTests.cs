@@ -19,7 +19,6 @@ public class SettingTests
     public void Durations_have_units(string text, double seconds)
     {
         Assert.Equal(seconds, Apply("trash-retention", text).Settings.TrashRetention.TotalSeconds);
-        Assert.Equal(seconds, Apply("engine-grace", text).Settings.EngineGrace.TotalSeconds);
     }
 
     [Theory]

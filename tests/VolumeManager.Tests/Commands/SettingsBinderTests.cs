@@ -72,9 +72,9 @@ public sealed class SettingsBinderTests : IDisposable
         var values = new Dictionary<string, string>
         {
             ["socket"] = "/s",
-            ["state-dir"] = "/s",
-            ["mount-root"] = "/s",
-            ["data-root"] = "/s",
+            ["state-dir"] = "/state",
+            ["mount-root"] = "/mnt",
+            ["data-root"] = "/data",
             ["backend"] = "local",
             ["host-name"] = "h",
             ["migrate"] = "false",
@@ -170,4 +170,13 @@ public sealed class SettingsBinderTests : IDisposable
         Assert.Equal(["VOLMAN_DATAROOT", "VOLMAN_SERVICE_HOST"], SettingsBinder.UnknownVariables().Where(name => name != "VOLMAN_TEST_SEQUENCES"));
         Assert.Equal("/a", Bind().Settings.DataRoot);
     }
+
+    [Theory]
+    [InlineData("/srv", "/srv", "/state", "lie one within the other")]
+    [InlineData("/srv", "/srv/mnt", "/state", "lie one within the other")]
+    [InlineData("/srv/data", "/srv", "/state", "lie one within the other")]
+    [InlineData("/srv", "/mnt", "/srv/state", "lies within data-root")]
+    [InlineData("/srv", "/mnt", "/mnt", "lies within mount-root")]
+    public void Roots_that_lie_one_within_another_are_refused(string data, string mounts, string state, string expected) =>
+        Assert.Contains(expected, Refused("--data-root", data, "--mount-root", mounts, "--state-dir", state), StringComparison.Ordinal);
 }

@@ -89,8 +89,20 @@ public sealed class PurgeTests : IAsyncLifetime
         await _host.StopAsync();
         Directory.Delete(Directory.GetDirectories(_host.DataOf(".trash")).Single(), recursive: true);
         await using (var db = _host.OpenCatalog()) await db.Database.ExecuteSqlAsync($"UPDATE volumes SET purge_after = removed_at");
+        _host.Settings = _host.Settings with { TrashRetention = TimeSpan.Zero };
         await _host.StartAsync();
         await PurgedAsync();
+    }
+
+    [Fact]
+    public async Task What_a_jump_of_the_clock_makes_due_is_not_deleted_at_once()
+    {
+        await MakeAndRemoveAsync("v", "trash");
+        await _host.StopAsync();
+        await using (var db = _host.OpenCatalog()) await db.Database.ExecuteSqlAsync($"UPDATE volumes SET purge_after = '2000-01-01 00:00:00'");
+        await RestartAsync(TimeSpan.FromHours(24));
+        await Task.Delay(500);
+        Assert.Single(Directory.GetDirectories(_host.DataOf(".trash")));
     }
 
     [Fact]
