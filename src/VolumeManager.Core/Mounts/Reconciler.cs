@@ -142,7 +142,8 @@ internal sealed partial class Reconciler(
     IEnumerable<(string Name, string Options)> MountedHere()
     {
         var top = host.MountRoot + "/";
-        return MountInfo.Read()
+        // Of mounts stacked at one place the last is the one that is seen.
+        return MountInfo.Read().AsEnumerable().Reverse()
             .Where(m => m.MountPoint.StartsWith(top, StringComparison.Ordinal))
             .Select(m => (Name: m.MountPoint[top.Length..], m.Options))
             .Where(m => VolumeName.IsValid(m.Name))

@@ -164,10 +164,12 @@ public sealed class SettingsBinderTests : IDisposable
     [Fact]
     public void Variables_that_are_no_settings_are_found()
     {
+        // Whoever runs the tests may have set some for them.
+        var before = SettingsBinder.UnknownVariables().ToList();
         Set("VOLMAN_SERVICE_HOST", "10.0.0.1");
         Set("VOLMAN_DATAROOT", "/a");
         Set("VOLMAN_DATA_ROOT", "/a");
-        Assert.Equal(["VOLMAN_DATAROOT", "VOLMAN_SERVICE_HOST"], SettingsBinder.UnknownVariables().Where(name => name != "VOLMAN_TEST_SEQUENCES"));
+        Assert.Equal(["VOLMAN_DATAROOT", "VOLMAN_SERVICE_HOST"], SettingsBinder.UnknownVariables().Except(before, StringComparer.Ordinal));
         Assert.Equal("/a", Bind().Settings.DataRoot);
     }
 
