@@ -48,7 +48,6 @@ internal static partial class LibC
     internal const int EINVAL = 22;
     internal const int EISDIR = 21;
     internal const int EPERM = 1;
-    internal const int ENOTEMPTY = 39;
     internal const int ELOOP = 40;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -121,9 +121,9 @@ internal sealed partial class MountService(
             return;
         }
 
-        var left = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount);
-        if (!left.Any(m => m.HostId == host.Id)) await TryDetachAsync(volume);
-        index.Put(volume with { Mounts = left });
+        var left = volume with { Mounts = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount) };
+        if (!left.IsMountedOn(host.Id)) await TryDetachAsync(volume);
+        index.Put(left);
         await ReleaseAsync(new Release(mount, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone")));
     }
 

@@ -74,8 +74,8 @@ internal sealed partial class Reconciler(
         if (!index.TryFind(name, out var volume)) return;
         var stale = volume.Mounts.Where(m => m.HostId == host.Id && isStale(m)).ToList();
         if (stale.Count == 0) return;
-        var left = volume.Mounts.RemoveRange(stale);
-        if (!left.Any(m => m.HostId == host.Id) && Mounter.IsMounted(mounts.TargetOf(name))) await mounts.TryDetachAsync(volume);
+        var left = volume with { Mounts = volume.Mounts.RemoveRange(stale) };
+        if (!HasMountsHere(left) && Mounter.IsMounted(mounts.TargetOf(name))) await mounts.TryDetachAsync(volume);
         await catalog.WriteAsync(async db =>
         {
             foreach (var mount in stale)
@@ -86,7 +86,7 @@ internal sealed partial class Reconciler(
 
             return true;
         }, CancellationToken.None);
-        index.Put(volume with { Mounts = left });
+        index.Put(left);
         LogReclaimed(name, stale.Count, why);
     }
 
@@ -150,7 +150,7 @@ internal sealed partial class Reconciler(
             .DistinctBy(m => m.Name, StringComparer.Ordinal);
     }
 
-    bool HasMountsHere(Volume volume) => volume.Mounts.Any(m => m.HostId == host.Id);
+    bool HasMountsHere(Volume volume) => volume.IsMountedOn(host.Id);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume}: {Count} mounts dropped, {Why}")]
     partial void LogReclaimed(string volume, int count, string why);

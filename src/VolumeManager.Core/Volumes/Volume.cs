@@ -75,6 +75,8 @@ internal sealed record Volume
 
     /// <summary>Who uses it now. Table <c>mounts</c>.</summary>
     public ImmutableArray<Mount> Mounts { get; init; } = [];
+
+    internal bool IsMountedOn(Guid hostId) => Mounts.Any(m => m.HostId == hostId);
 }
 
 /// <summary>One option of a volume, as the user passed it. Table <c>volume_options</c>.</summary>

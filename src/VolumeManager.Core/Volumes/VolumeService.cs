@@ -73,7 +73,7 @@ internal sealed partial class VolumeService(
 
         if (volume.State == VolumeState.Ready && !await catalog.WriteAsync(db => VolumeRows.TryBeginRemovalAsync(db, volume), cancellation))
         {
-            throw new VolumeException($"volume {name} has just been mounted again: stop the containers that use it first");
+            throw new VolumeException($"volume {name} still has a mount in the catalog, whose release is not written down yet: try again in a moment");
         }
 
         await FinishRemovalAsync(volume with { State = VolumeState.Removing });

@@ -108,7 +108,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
             return;
         }
 
-        var mounted = request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume) && volume.Mounts.Any(m => m.HostId == daemon.Host.Id);
+        var mounted = request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume) && volume.IsMountedOn(daemon.Host.Id);
         await Answer.JsonAsync(http, new MountpointAnswer(mounted ? daemon.Mounts.TargetOf(request.Body.Name!) : "", ""), AnswerJson.Default.MountpointAnswer);
     }
 
