@@ -20,9 +20,6 @@ internal sealed class LocalBackend
         _mounter = new Mounter(_lane);
     }
 
-    /// <summary>The data root, without symbolic links.</summary>
-    internal string DataRoot => _root.Path;
-
     internal string PathOf(Volume volume) => $"{_root.Path}/{volume.Directory}";
 
     /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
@@ -150,7 +147,7 @@ internal sealed class LocalBackend
 
     static void CheckNothingMountedBelow(Volume volume, string path)
     {
-        if (MountInfo.Read().Find(m => m.MountPoint.StartsWith(path + "/", StringComparison.Ordinal) || m.MountPoint == path) is { MountPoint: { } mountPoint })
+        if (MountInfo.Read().Find(m => MountInfo.IsAtOrBelow(m.MountPoint, path)) is { MountPoint: { } mountPoint })
         {
             throw new VolumeException($"volume {volume.Name} is in use on this host: {mountPoint} is mounted within its directory, unmount it first");
         }

@@ -44,6 +44,23 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
         return mounts;
     }
 
+    /// <summary>The mount that a path lies on. Its directory must be free of symbolic links.</summary>
+    internal static MountInfo Covering(string path, IEnumerable<MountInfo> mounts)
+    {
+        MountInfo? best = null;
+        foreach (var mount in mounts)
+        {
+            // The later of two mounts at one place hides the earlier.
+            if (IsAtOrBelow(path, mount.MountPoint) && (best is null || mount.MountPoint.Length >= best.Value.MountPoint.Length)) best = mount;
+        }
+
+        return best ?? throw new InvalidOperationException($"no mount of this namespace holds {path}");
+    }
+
+    /// <summary>Whether an absolute path is <paramref name="top"/> or lies below it.</summary>
+    internal static bool IsAtOrBelow(string path, string top) =>
+        top == "/" || (path.StartsWith(top, StringComparison.Ordinal) && (path.Length == top.Length || path[top.Length] == '/'));
+
     static string Unescape(string field)
     {
         if (!field.Contains('\\', StringComparison.Ordinal)) return field;

@@ -11,19 +11,12 @@ internal static class MountNamespaces
         /// <summary>Finds the location of a directory of this process's namespace. Its path must be free of symbolic links.</summary>
         internal static Location Of(string directory, IEnumerable<MountInfo> mounts)
         {
-            MountInfo? best = null;
-            foreach (var mount in mounts)
-            {
-                // The later of two mounts at one place hides the earlier.
-                if (IsAtOrBelow(directory, mount.MountPoint) && (best is null || mount.MountPoint.Length >= best.Value.MountPoint.Length)) best = mount;
-            }
-
-            var found = best ?? throw new InvalidOperationException($"no mount of this namespace holds {directory}");
+            var found = MountInfo.Covering(directory, mounts);
             var below = directory[found.MountPoint.TrimEnd('/').Length..];
             return new Location(found.Device, (found.Root.TrimEnd('/') + below) is { Length: > 0 } root ? root : "/");
         }
 
-        internal bool Holds(in MountInfo mount) => mount.Device == Device && IsAtOrBelow(mount.Root, Root);
+        internal bool Holds(in MountInfo mount) => mount.Device == Device && MountInfo.IsAtOrBelow(mount.Root, Root);
     }
 
     /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
@@ -62,7 +55,4 @@ internal static class MountNamespaces
 
         return held;
     }
-
-    static bool IsAtOrBelow(string path, string top) =>
-        top == "/" || (path.StartsWith(top, StringComparison.Ordinal) && (path.Length == top.Length || path[top.Length] == '/'));
 }

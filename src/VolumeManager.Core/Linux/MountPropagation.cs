@@ -9,7 +9,7 @@ internal static class MountPropagation
         try
         {
             if (new FileInfo("/proc/self/ns/mnt").LinkTarget == new FileInfo("/proc/1/ns/mnt").LinkTarget) return true;
-            var ours = Covering(directory, MountInfo.Read());
+            var ours = MountInfo.Covering(directory, MountInfo.Read());
             return ours.PeerGroup is { } group && MountInfo.Read("1").Exists(m => m.PeerGroup == group);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -18,8 +18,4 @@ internal static class MountPropagation
             return true;
         }
     }
-
-    static MountInfo Covering(string directory, List<MountInfo> mounts) => mounts
-        .Where(m => m.MountPoint == "/" || directory == m.MountPoint || directory.StartsWith(m.MountPoint + "/", StringComparison.Ordinal))
-        .MaxBy(m => m.MountPoint.Length);
 }

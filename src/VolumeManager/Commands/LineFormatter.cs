@@ -1,7 +1,7 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
+using VolumeManager.Docker;
 
 namespace VolumeManager.Commands;
 
@@ -12,7 +12,8 @@ internal sealed class LineFormatter() : ConsoleFormatter(Name)
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        textWriter.Write(DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", CultureInfo.InvariantCulture));
+        textWriter.Write(Rfc3339.Of(DateTime.UtcNow));
+        textWriter.Write(' ');
         textWriter.Write(Word(logEntry.LogLevel));
         // A volume's name or an error's text may hold what a terminal or a log reader would take for another line.
         foreach (var c in logEntry.Formatter(logEntry.State, logEntry.Exception)) textWriter.Write(char.IsControl(c) ? '?' : c);

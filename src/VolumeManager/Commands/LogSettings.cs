@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using VolumeManager.Docker;
 
 namespace VolumeManager.Commands;
 
@@ -22,7 +23,7 @@ internal sealed record LogSettings
         switch (Format)
         {
             case "json":
-                logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'"));
+                logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, Rfc3339.Format));
                 break;
             case "systemd":
                 logging.AddSystemdConsole();

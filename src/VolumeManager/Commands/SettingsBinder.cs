@@ -1,6 +1,7 @@
 using System.Collections;
 using System.CommandLine;
 using System.Text.Json;
+using VolumeManager.Linux;
 
 namespace VolumeManager.Commands;
 
@@ -61,11 +62,10 @@ internal static class SettingsBinder
     // One within another: a volume could be called as the other's folder, and its removal would take that along.
     static IEnumerable<string> Overlaps(Settings settings)
     {
-        static bool IsAtOrBelow(string path, string top) => path == top || path.StartsWith(top.TrimEnd('/') + "/", StringComparison.Ordinal);
         var (data, mounts, state) = (settings.DataRoot, settings.MountRoot, settings.StateDirectory);
-        if (IsAtOrBelow(data, mounts) || IsAtOrBelow(mounts, data)) yield return $"data-root {data} and mount-root {mounts} lie one within the other: choose separate directories";
-        if (IsAtOrBelow(state, data)) yield return $"state-dir {state} lies within data-root {data}: choose separate directories";
-        if (IsAtOrBelow(state, mounts)) yield return $"state-dir {state} lies within mount-root {mounts}: choose separate directories";
+        if (MountInfo.IsAtOrBelow(data, mounts) || MountInfo.IsAtOrBelow(mounts, data)) yield return $"data-root {data} and mount-root {mounts} lie one within the other: choose separate directories";
+        if (MountInfo.IsAtOrBelow(state, data)) yield return $"state-dir {state} lies within data-root {data}: choose separate directories";
+        if (MountInfo.IsAtOrBelow(state, mounts)) yield return $"state-dir {state} lies within mount-root {mounts}: choose separate directories";
     }
 
     static Dictionary<string, string> ReadFile(string? named, List<string> faults)

@@ -43,5 +43,7 @@ internal sealed record HolderStatus(string Host, string Callers, string Mounts, 
 /// <summary>Times as the engine parses them (Go time.Time): UTC with a Z.</summary>
 internal static class Rfc3339
 {
-    internal static string Of(DateTime utc) => utc.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    internal const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    internal static string Of(DateTime utc) => utc.ToString(Format, CultureInfo.InvariantCulture);
 }
