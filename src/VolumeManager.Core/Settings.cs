@@ -17,8 +17,17 @@ internal sealed record Settings
 
     public string HostName { get; init; } = Environment.MachineName;
 
-    /// <summary>Whether an older schema is brought up to date at start.</summary>
-    public bool Migrate { get; init; } = true;
+    /// <summary>A PostgreSQL connection string: the catalog that many hosts share. Empty: this host has a catalog of its own. A secret, never shown.</summary>
+    public string Database { get; init; } = "";
+
+    /// <summary>For how long this host's word holds that it is alive, by the database's clock. Renewed each third of it.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long after its lease ran out a host's exclusive volumes may be taken from it.</summary>
+    public TimeSpan TakeoverGrace { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether an older schema is brought up to date at start. Null: that of this host's own file is, that of a shared database is not.</summary>
+    public bool? Migrate { get; init; }
 
     /// <summary>How long a removed volume's directory waits in the trash; zero deletes at once.</summary>
     public TimeSpan TrashRetention { get; init; } = TimeSpan.FromHours(24);

@@ -17,6 +17,36 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
 
+            modelBuilder.Entity("VolumeManager.Catalog.CatalogState", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<Guid?>("JanitorHostId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("janitor_host_id");
+
+                    b.Property<DateTime?>("JanitorUntil")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("janitor_until");
+
+                    b.Property<long>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("catalog", (string)null);
+
+                    b.HasData(
+                        new
+                        {
+                            Id = 1,
+                            Revision = 0L
+                        });
+                });
+
             modelBuilder.Entity("VolumeManager.Catalog.Event", b =>
                 {
                     b.Property<long>("Id")
@@ -54,6 +84,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
+                    b.Property<Guid?>("Operation")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("operation");
+
                     b.Property<Guid?>("VolumeId")
                         .HasColumnType("TEXT")
                         .HasColumnName("volume_id");
@@ -63,6 +97,9 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnName("volume_name");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("Operation")
+                        .IsUnique();
 
                     b.HasIndex("VolumeId");
 
@@ -88,6 +125,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.Property<long>("EngineGeneration")
                         .HasColumnType("INTEGER")
                         .HasColumnName("engine_generation");
+
+                    b.Property<Guid?>("InstanceId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("instance_id");
 
                     b.Property<DateTime>("LastSeenAt")
                         .HasColumnType("TEXT")
@@ -115,7 +156,8 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.HasKey("Id");
 
                     b.HasIndex("Name")
-                        .IsUnique();
+                        .IsUnique()
+                        .HasFilter("state <> 'evicted'");
 
                     b.ToTable("hosts", (string)null);
                 });
@@ -146,6 +188,12 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.Property<long>("EngineGeneration")
                         .HasColumnType("INTEGER")
                         .HasColumnName("engine_generation");
+
+                    b.Property<long>("Epoch")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(1L)
+                        .HasColumnName("epoch");
 
                     b.Property<DateTime>("MountedAt")
                         .HasColumnType("TEXT")
@@ -232,6 +280,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("removed_at");
 
+                    b.Property<long>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
                     b.Property<string>("Server")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -252,15 +304,17 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
 
                     b.HasKey("Id");
 
-                    b.HasIndex("Directory")
-                        .HasFilter("state <> 'trashed'");
-
                     b.HasIndex("Name")
                         .IsUnique()
-                        .HasFilter("state <> 'trashed'");
+                        .HasFilter("state IN ('ready', 'removing')");
 
                     b.HasIndex("PurgeAfter")
-                        .HasFilter("state = 'trashed'");
+                        .HasFilter("state IN ('trashed', 'gone')");
+
+                    b.HasIndex("Revision");
+
+                    b.HasIndex("Directory", "Export", "Server")
+                        .HasFilter("state IN ('ready', 'removing')");
 
                     b.ToTable("volumes", (string)null);
                 });

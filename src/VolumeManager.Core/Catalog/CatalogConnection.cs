@@ -17,6 +17,20 @@ internal sealed class CatalogConnection(DbConnection connection) : IDisposable
     /// <returns>The number of affected rows, which is the decision of a conditional statement.</returns>
     internal Task<int> ExecuteAsync(FormattableString sql) => Bind(sql).ExecuteNonQueryAsync();
 
+    /// <summary>Runs the statements of a change, within the transaction that is open.</summary>
+    /// <returns>How many rows the deciding one affected.</returns>
+    internal async Task<int> ExecuteAsync(Change change)
+    {
+        var decided = 0;
+        for (var i = 0; i < change.Statements.Count; i++)
+        {
+            var affected = await ExecuteAsync(change.Statements[i]);
+            if (i == change.Decision) decided = affected;
+        }
+
+        return decided;
+    }
+
     /// <summary>Runs a query and hands each row to <paramref name="row"/>, which must not keep the reader.</summary>
     internal async Task ReadAsync(FormattableString sql, Action<DbDataReader> row)
     {
@@ -50,7 +64,7 @@ internal sealed class CatalogConnection(DbConnection connection) : IDisposable
     {
         if (!_byText.TryGetValue(sql.Format, out var command)) _byText.Add(sql.Format, command = Build(sql));
         command.Transaction = _transaction;
-        for (var i = 0; i < sql.ArgumentCount; i++) command.Parameters[i].Value = sql.GetArgument(i) ?? DBNull.Value;
+        for (var i = 0; i < sql.ArgumentCount; i++) command.Parameters[i].Value = sql.GetArgument(i) is { } value and not TypedNull ? value : DBNull.Value;
         return command;
     }
 

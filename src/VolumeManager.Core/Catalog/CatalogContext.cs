@@ -16,6 +16,7 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
     public DbSet<VolumeLabel> VolumeLabels => Set<VolumeLabel>();
     public DbSet<Mount> Mounts => Set<Mount>();
     public DbSet<Event> Events => Set<Event>();
+    public DbSet<CatalogState> CatalogStates => Set<CatalogState>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
@@ -32,16 +33,18 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
         modelBuilder.Entity<Host>(host =>
         {
             host.ToTable("hosts");
-            host.HasIndex(h => h.Name).IsUnique();
+            // An evicted host's name is free again: a machine that was set up anew keeps its name and has another id.
+            host.HasIndex(h => h.Name).IsUnique().HasFilter("state <> 'evicted'");
         });
         modelBuilder.Entity<Volume>(volume =>
         {
             volume.ToTable("volumes");
             volume.Ignore(v => v.Options).Ignore(v => v.Labels).Ignore(v => v.Mounts);
-            // A trashed volume's name is free again.
-            volume.HasIndex(v => v.Name).IsUnique().HasFilter("state <> 'trashed'");
-            volume.HasIndex(v => v.Directory).HasFilter("state <> 'trashed'");
-            volume.HasIndex(v => v.PurgeAfter).HasFilter("state = 'trashed'");
+            // A removed volume's name and directory are free again.
+            volume.HasIndex(v => v.Name).IsUnique().HasFilter("state IN ('ready', 'removing')");
+            volume.HasIndex(v => new { v.Directory, v.Export, v.Server }).HasFilter("state IN ('ready', 'removing')");
+            volume.HasIndex(v => v.PurgeAfter).HasFilter("state IN ('trashed', 'gone')");
+            volume.HasIndex(v => v.Revision);
         });
         modelBuilder.Entity<VolumeOption>(option =>
         {
@@ -59,16 +62,30 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             // Rule 2: while a mount exists its volume cannot be deleted, whoever tries.
             mount.HasOne<Volume>().WithMany().HasForeignKey(m => m.VolumeId).OnDelete(DeleteBehavior.Restrict);
             mount.HasOne<Host>().WithMany().HasForeignKey(m => m.HostId).OnDelete(DeleteBehavior.Restrict);
+            mount.Property(m => m.Epoch).HasDefaultValue(1L);
         });
         modelBuilder.Entity<Event>(e =>
         {
             e.ToTable("events");
             e.HasIndex(x => x.VolumeId);
+            // What makes a repeated delivery harmless. Rows of before there were operations have none.
+            e.HasIndex(x => x.Operation).IsUnique();
+        });
+        modelBuilder.Entity<CatalogState>(state =>
+        {
+            state.ToTable("catalog");
+            state.Property(c => c.Id).ValueGeneratedNever();
+            state.HasData(new CatalogState { Id = 1 });
         });
 
         foreach (var entity in modelBuilder.Model.GetEntityTypes())
         {
-            foreach (var property in entity.GetProperties()) property.SetColumnName(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+            foreach (var property in entity.GetProperties())
+            {
+                property.SetColumnName(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+                // Byte for byte, as SQLite compares: no locale may hold two names equal, or sort a directory away from what lies below it.
+                if (Database.IsNpgsql() && property.ClrType == typeof(string)) property.SetCollation("C");
+            }
         }
     }
 

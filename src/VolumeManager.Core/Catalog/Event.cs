@@ -6,6 +6,9 @@ internal sealed class Event
     /// <summary>Grows.</summary>
     public long Id { get; init; }
 
+    /// <summary>Unique: the same event delivered twice is there once.</summary>
+    public Guid? Operation { get; init; } = Guid.CreateVersion7();
+
     /// <summary>UTC.</summary>
     public required DateTime At { get; init; }
 
@@ -45,6 +48,17 @@ internal static class EventKind
     /// <summary>The reconciler dropped a mount that nothing holds any more.</summary>
     public const string Reclaim = "reclaim";
 
+    /// <summary>An exclusive volume was taken from a host that is lost.</summary>
+    public const string Takeover = "takeover";
+
+    /// <summary>This host came back to an exclusive volume that another had taken, and gave it up.</summary>
+    public const string GiveUp = "give-up";
+
+    /// <summary>What this host did while the catalog was away does not fit what others did meanwhile.</summary>
+    public const string Conflict = "conflict";
+
     public const string HostStart = "host-start";
+    public const string HostLost = "host-lost";
+    public const string HostEvict = "host-evict";
     public const string EngineStart = "engine-start";
 }

@@ -1,7 +1,5 @@
-using System.Reflection;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace VolumeManager.Catalog;
 
@@ -39,32 +37,17 @@ internal static class SqliteCatalog
     {
         // Kept in the file from then on. EF sets it only for files that it makes itself.
         await db.ExecuteAsync($"PRAGMA journal_mode = WAL");
-        var known = KnownMigrations();
+        var known = SchemaVersion.Known(MigrationsAssembly);
         var applied = await AppliedAsync(db);
-        if (applied.Except(known, StringComparer.Ordinal).LastOrDefault() is { } newer)
-        {
-            throw new CatalogSchemaException(
-                $"the catalog's schema is {newer}, newer than this volman, which knows up to {known[^1]}: install the volman that wrote it, or a later one");
-        }
-
+        SchemaVersion.CheckNotNewer(applied, known);
         if (applied.Count == known.Count) return;
-        if (!migrate)
-        {
-            throw new CatalogSchemaException(
-                $"the catalog's schema is {(applied.Count == 0 ? "empty" : applied[^1])} and this volman needs {known[^1]}: start it with --migrate true");
-        }
+        if (!migrate) SchemaVersion.CheckNotOlder(applied, known, "start it with --migrate true");
 
         // A daemon killed while it migrated left EF's lock row behind, and every later migration would wait for it for ever.
         if (await TableExistsAsync(db, "__EFMigrationsLock")) await db.ExecuteAsync($"DELETE FROM __EFMigrationsLock");
         await using var context = new CatalogContext(Options(path));
         await context.Database.MigrateAsync();
     }
-
-    // What EF's own list says, without building its model.
-    static List<string> KnownMigrations() => [.. Assembly.Load(MigrationsAssembly).GetTypes()
-        .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id)
-        .OfType<string>()
-        .Order(StringComparer.Ordinal)];
 
     static async Task<List<string>> AppliedAsync(CatalogConnection db)
     {
@@ -80,6 +63,3 @@ internal static class SqliteCatalog
     static string ConnectionString(string path) =>
         new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false, DefaultTimeout = 10 }.ToString();
 }
-
-/// <summary>The catalog's schema and this program do not fit; the message names both versions and the cure.</summary>
-internal sealed class CatalogSchemaException(string message) : Exception(message);

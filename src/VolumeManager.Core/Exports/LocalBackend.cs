@@ -13,20 +13,43 @@ internal sealed class LocalBackend
     readonly SyscallLane _lane = new("disk", maxThreads: 8);
     readonly Mounter _mounter;
 
-    internal LocalBackend(DirectoryRoot root)
+    /// <param name="isShared">Several hosts have this root: each of its volumes then names it, and is looked for nowhere else.</param>
+    internal LocalBackend(DirectoryRoot root, bool isShared)
     {
         _root = root;
+        RootId = isShared ? DataRootId.ReadOrMake(root.Path) : "";
         MakeTrash();
         _mounter = new Mounter(_lane);
     }
 
+    /// <summary>What the volumes of this root have as their export; empty where there is but one root.</summary>
+    internal string RootId { get; }
+
     internal string PathOf(Volume volume) => $"{_root.Path}/{volume.Directory}";
+
+    /// <exception cref="VolumeException">The volume's data lies in another root, or the root's disk is not mounted.</exception>
+    internal Task CheckRootAsync(Volume volume) => _lane.RunAsync(() =>
+    {
+        CheckRoot(volume);
+        return true;
+    }, CancellationToken.None);
+
+    void CheckRoot(Volume volume)
+    {
+        if (RootId.Length > 0 && (volume.Export != RootId || DataRootId.Read(_root.Path) != RootId))
+        {
+            throw new VolumeException(volume.Export == RootId
+                ? $"volume {volume.Name} cannot be reached: the data root {_root.Path} is not there, mount its disk"
+                : $"volume {volume.Name} (made on host {volume.CreatedOnHost}) does not lie in this host's data root {_root.Path}: mount the cluster's shared directory there, and start volman again");
+        }
+    }
 
     /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
     /// <returns>True when the directory was made just now.</returns>
     /// <exception cref="VolumeException">There is data where a new volume should be, or nothing where data should be adopted.</exception>
     internal Task<bool> MakeAsync(Volume volume, CancellationToken cancellation) => _lane.RunAsync(() =>
     {
+        CheckRoot(volume);
         if (volume.Adopted)
         {
             try
@@ -80,6 +103,7 @@ internal sealed class LocalBackend
         {
             using var directory = await _lane.RunAsync(() =>
             {
+                CheckRoot(volume);
                 if (volume.ProvisionedAt is null)
                 {
                     if (!TryMake(volume)) SetOwner(volume);
@@ -110,6 +134,7 @@ internal sealed class LocalBackend
     /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
     internal Task TrashAsync(Volume volume) => _lane.RunAsync(() =>
     {
+        CheckRoot(volume);
         CheckNothingMountedBelow(volume, PathOf(volume));
         try
         {
@@ -127,6 +152,7 @@ internal sealed class LocalBackend
     /// <returns>How many files and directories were deleted.</returns>
     internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => _lane.RunAsync(() =>
     {
+        CheckRoot(volume);
         var entry = $"{Trash}/{TrashName(volume)}";
         if (!_root.Exists(entry)) return 0;
         CheckNothingMountedBelow(volume, $"{_root.Path}/{entry}");

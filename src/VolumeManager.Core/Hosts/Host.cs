@@ -19,10 +19,15 @@ internal sealed class Host
     /// <summary>How many engine starts this host has seen (<c>Plugin.Activate</c>).</summary>
     public long EngineGeneration { get; set; }
 
+    /// <summary>The running daemon that speaks for this host; null after an orderly stop, when another may take over at once.</summary>
+    public Guid? InstanceId { get; set; }
+
+    /// <summary>By the database's clock.</summary>
     public DateTime? LeaseExpiresAt { get; set; }
 
+    /// <summary>When it last had told the catalog all that it knew.</summary>
     public required DateTime LastSeenAt { get; set; }
 
-    /// <summary><c>live</c>, <c>lost</c> or <c>evicted</c>.</summary>
+    /// <summary><c>live</c>, <c>lost</c> (its lease ran out) or <c>evicted</c> (an operator's word: it holds nothing any more).</summary>
     public required string State { get; set; }
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -14,7 +13,6 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _reconcile = new(0);
     readonly SemaphoreSlim _clean = new(0);
-    readonly CatalogWriter _catalog;
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
     readonly Janitor _janitor;
@@ -22,23 +20,22 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly ILogger _log;
     Task _background = Task.CompletedTask;
 
-    HostDaemon(Settings settings, ThisHost host, string catalogFile, VolumeIndex index, ILoggerFactory logs)
+    HostDaemon(Settings settings, ThisHost host, VolumeCatalog catalog, LocalBackend backend, ILoggerFactory logs)
     {
         _settings = settings;
         _log = logs.CreateLogger<HostDaemon>();
         Host = host;
-        Index = index;
-        _catalog = new CatalogWriter(() => SqliteCatalog.Open(catalogFile), logs.CreateLogger<CatalogWriter>());
-        Backend = new LocalBackend(OpenRoot("data-root", settings.DataRoot));
-        History = new History(_catalog, host.Name);
-        Mounts = new MountService(host, _catalog, History, index, _locks, Backend, logs.CreateLogger<MountService>());
-        Volumes = new VolumeService(host, settings, _catalog, History, index, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
-        _reconciler = new Reconciler(host, settings, _catalog, History, index, _locks, Mounts, Volumes, Backend, logs.CreateLogger<Reconciler>());
-        _janitor = new Janitor(settings, _catalog, History, Backend, logs.CreateLogger<Janitor>());
+        Catalog = catalog;
+        Backend = backend;
+        History = new History(catalog, host.Name);
+        Mounts = new MountService(host, catalog, History, _locks, Backend, logs.CreateLogger<MountService>());
+        Volumes = new VolumeService(host, settings, catalog, History, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
+        _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Backend, logs.CreateLogger<Reconciler>());
+        _janitor = new Janitor(settings, catalog, History, Backend, logs.CreateLogger<Janitor>());
     }
 
     internal ThisHost Host { get; }
-    internal VolumeIndex Index { get; }
+    internal VolumeCatalog Catalog { get; }
     internal LocalBackend Backend { get; }
     internal History History { get; }
     internal MountService Mounts { get; }
@@ -49,26 +46,30 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     /// <exception cref="CatalogSchemaException">The catalog's schema does not fit this program.</exception>
     internal static async Task<HostDaemon> OpenAsync(Settings settings, StateDirectory state, EngineGeneration engine, ILoggerFactory logs, CancellationToken cancellation)
     {
-        // SQLite gives its journal the mode of the database.
-        new FileStream(state.CatalogFile, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }).Dispose();
-        using var db = SqliteCatalog.Open(state.CatalogFile);
-        await SqliteCatalog.MigrateAsync(db, state.CatalogFile, settings.Migrate);
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
-        await HostRows.ContinueGenerationsAsync(db, host);
+        var backend = new LocalBackend(OpenRoot("data-root", settings.DataRoot), isShared: settings.Database.Length > 0);
+        VolumeCatalog catalog = settings.Database.Length > 0
+            ? await ClusterCatalog.OpenAsync(settings, state, host, logs)
+            : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, logs.CreateLogger<LocalCatalog>());
         var written = engine.Current;
-        await TryRegisterAsync(db, host, logs.CreateLogger<HostDaemon>());
-        var daemon = new HostDaemon(settings, host, state.CatalogFile, await VolumeIndex.LoadAsync(db), logs);
-        engine.Raised = daemon.RecordEngineStart;
-        // An engine that came while we were opening.
-        if (engine.Current != written) daemon.RecordEngineStart();
-        if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
-        await daemon._reconciler.DropStaleAsync(cancellation);
+        var daemon = new HostDaemon(settings, host, catalog, backend, logs);
+        try
+        {
+            engine.Raised = daemon.RecordEngineStart;
+            // An engine that came while we were opening.
+            if (engine.Current != written) daemon.RecordEngineStart();
+            if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
+            await daemon._reconciler.DropStaleAsync(cancellation);
+            // What is mounted here is known now without asking anybody; only then is the cluster told.
+            if (catalog is ClusterCatalog cluster) await cluster.JoinAsync(() => Wake(daemon._reconcile), cancellation);
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+
         // Apart, for a purge of millions of files must not keep the reconciler waiting.
         daemon._background = Task.WhenAll(
             daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, daemon._reconcile), daemon.RunPeriodicallyAsync(daemon.CleanAsync, daemon._clean));
@@ -87,25 +88,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         }
     }
 
-    /// <summary>A full disk must not keep Get, List and Path from being answered: they only read.</summary>
-    static async Task TryRegisterAsync(CatalogConnection db, ThisHost host, ILogger log)
-    {
-        try
-        {
-            await db.InTransactionAsync(transaction => HostRows.RegisterAsync(transaction, host));
-        }
-        catch (DbException e)
-        {
-            LogNotRegistered(log, e.Message);
-        }
-    }
-
     void RecordEngineStart()
     {
         var generation = Host.Engine.Current;
-        var entry = new Event { At = DateTime.UtcNow, Host = Host.Name, Kind = EventKind.EngineStart, Detail = $"generation {generation}" };
-        _ = _catalog.WriteAsync(
-            async db => await HostRows.SetGenerationAsync(db, Host, generation) + await History.AppendAsync(db, entry), CancellationToken.None);
+        Catalog.RaiseGeneration(generation, new Event { At = Catalog.Now, Host = Host.Name, Kind = EventKind.EngineStart, Detail = $"generation {generation}" });
         _ = WakeAfterGraceAsync();
     }
 
@@ -173,11 +159,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             LogStillBusy();
         }
 
-        _catalog.Dispose();
+        await Catalog.DisposeAsync();
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written at the start, so volumes can be looked at only: {Reason}")]
-    static partial void LogNotRegistered(ILogger log, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A pass in the background failed; the next one comes")]
     partial void LogPassFailed(Exception failure);

@@ -23,6 +23,8 @@ internal sealed class StateDirectory : IDisposable
 
     internal string CatalogFile => System.IO.Path.Combine(Path, "catalog.db");
 
+    internal string LedgerFile => System.IO.Path.Combine(Path, "ledger.db");
+
     /// <exception cref="VolumeException">Another daemon uses the directory, or it cannot be written.</exception>
     internal static StateDirectory Open(string path)
     {

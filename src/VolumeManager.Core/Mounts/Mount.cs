@@ -19,6 +19,9 @@ internal sealed record Mount
     /// <summary>The run of the engine that claimed it first: grows with each <c>Plugin.Activate</c>.</summary>
     public required long EngineGeneration { get; init; }
 
+    /// <summary>The volume's epoch when it was claimed. A volume of a later one has been given to another host meanwhile.</summary>
+    public long Epoch { get; init; } = 1;
+
     /// <summary>UTC.</summary>
     public required DateTime MountedAt { get; init; }
 }

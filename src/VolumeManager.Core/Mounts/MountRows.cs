@@ -2,13 +2,13 @@ using VolumeManager.Catalog;
 
 namespace VolumeManager.Mounts;
 
-/// <summary>The statements that change mounts. Each is conditional, and its affected-row count is the decision.</summary>
+/// <summary>The statements that change mounts. Counts are absolute: what is run twice is done once.</summary>
 internal static class MountRows
 {
     internal static async Task<List<Mount>> ReadAllAsync(CatalogConnection db)
     {
         var mounts = new List<Mount>();
-        await db.ReadAsync($"SELECT volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at FROM mounts", row => mounts.Add(new Mount
+        await db.ReadAsync($"SELECT volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch FROM mounts", row => mounts.Add(new Mount
         {
             VolumeId = row.GetGuid(0),
             HostId = row.GetGuid(1),
@@ -17,35 +17,74 @@ internal static class MountRows
             BootId = row.GetString(4),
             EngineGeneration = row.GetInt64(5),
             MountedAt = row.GetUtc(6),
+            Epoch = row.GetInt64(7),
         }));
         return mounts;
     }
 
-    /// <summary>Claims a volume for a caller: one more of its count, or the first. Fails when the volume is gone or going, or another caller has it for itself.</summary>
-    /// <param name="afresh">The caller's earlier mounts died with their engine: count from one again.</param>
-    internal static async Task<bool> TryClaimAsync(CatalogConnection db, Mount m, bool afresh)
-    {
-        var added = afresh ? 0 : 1;
-        return await db.ExecuteAsync($"""
-            INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at)
-            SELECT {m.VolumeId}, {m.HostId}, {m.CallerId}, 1, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}
-            FROM volumes WHERE id = {m.VolumeId} AND state = 'ready'
-              AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
-              AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
-            ON CONFLICT (volume_id, host_id, caller_id) DO UPDATE
-            SET count = mounts.count * {added} + 1, boot_id = excluded.boot_id, engine_generation = excluded.engine_generation
-            """) == 1;
-    }
+    /// <summary>Claims a volume for a caller. Fails when the volume is gone or going, has been given to another host since it was read, or another caller has it for itself.</summary>
+    internal static Change Claim(Mount m, Event entry) => Change.Of(
+        $"""
+        UPDATE volumes SET revision = (SELECT revision FROM catalog)
+        WHERE id = {m.VolumeId} AND state = 'ready' AND epoch = {m.Epoch}
+          AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
+          AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
+        """,
+        PutIfChanged(m), EventRows.AppendIfChanged(entry));
 
-    /// <summary>Takes one off the caller's count; the last one removes the row.</summary>
-    internal static async Task ReleaseAsync(CatalogConnection db, Mount m)
-    {
-        var lowered = await db.ExecuteAsync(
-            $"UPDATE mounts SET count = count - 1 WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId} AND count > 1");
-        if (lowered == 0) await DropAsync(db, m);
-    }
+    /// <summary>Takes an exclusive volume from hosts whose lease and grace are over by the database's clock, and claims it. The epoch grows, by which a host that comes
+    /// back knows that it has lost the volume. For PostgreSQL: one host has no others to take from.</summary>
+    internal static Change TakeOver(Mount m, TimeSpan grace, Event takeover, Event entry) => Change.Of(
+        $"""
+        UPDATE volumes SET epoch = epoch + 1, revision = (SELECT revision FROM catalog)
+        WHERE id = {m.VolumeId} AND state = 'ready' AND epoch = {m.Epoch} AND access IN ('single-host', 'single-caller')
+          AND EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId})
+          AND NOT EXISTS (SELECT 1 FROM mounts JOIN hosts ON hosts.id = mounts.host_id
+                          WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND hosts.state <> 'evicted' AND hosts.lease_expires_at + {grace} >= now())
+          AND (access = 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id <> {m.CallerId}))
+        """,
+        [
+            $"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND EXISTS (SELECT 1 FROM volumes WHERE id = {m.VolumeId} AND revision = (SELECT revision FROM catalog))",
+            EventRows.AppendIfChanged(takeover), PutIfChanged(m), EventRows.AppendIfChanged(entry),
+        ]);
 
-    /// <summary>Removes the caller's row, whatever its count.</summary>
-    internal static Task<int> DropAsync(CatalogConnection db, Mount m) => db.ExecuteAsync(
-        $"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}");
+    static FormattableString PutIfChanged(Mount m) => $"""
+        INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+        SELECT {m.VolumeId}, {m.HostId}, {m.CallerId}, {m.Count}, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}, epoch
+        FROM volumes WHERE id = {m.VolumeId} AND revision = (SELECT revision FROM catalog)
+        ON CONFLICT (volume_id, host_id, caller_id) DO UPDATE
+        SET count = excluded.count, boot_id = excluded.boot_id, engine_generation = excluded.engine_generation, epoch = excluded.epoch
+        """;
+
+    /// <summary>Writes a mount into the host's own record, whatever the catalog says.</summary>
+    internal static FormattableString Put(Mount m) => $"""
+        INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+        VALUES ({m.VolumeId}, {m.HostId}, {m.CallerId}, {m.Count}, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}, {m.Epoch})
+        ON CONFLICT (volume_id, host_id, caller_id) DO UPDATE
+        SET count = excluded.count, boot_id = excluded.boot_id, engine_generation = excluded.engine_generation, epoch = excluded.epoch
+        """;
+
+    /// <summary>Leaves that many mounts of the caller; none removes its row.</summary>
+    internal static FormattableString Leave(Mount m, int count) => count > 0
+        ? (FormattableString)$"UPDATE mounts SET count = {count} WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}"
+        : (FormattableString)$"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}";
+
+    /// <summary>Lets others see that a volume's mounts have changed.</summary>
+    internal static FormattableString Touch(Guid volumeId) => $"UPDATE volumes SET revision = (SELECT revision FROM catalog) WHERE id = {volumeId}";
+
+    /// <summary>Makes a host's mounts of a volume in the shared catalog what the host itself knows them to be. What was taken from it, or is gone, stays out.</summary>
+    internal static Change Replace(Guid volumeId, Guid hostId, IReadOnlyList<Mount> mounts) => Change.Of(
+        $"DELETE FROM mounts WHERE volume_id = {volumeId} AND host_id = {hostId}",
+        [
+            .. mounts.Select(FormattableString (m) => $"""
+                INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+                SELECT {m.VolumeId}, {m.HostId}, {m.CallerId}, {m.Count}, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}, epoch
+                FROM volumes
+                WHERE id = {m.VolumeId} AND state <> 'gone' AND epoch = {m.Epoch}
+                  AND (access IN ('shared', 'read-only') OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
+                """),
+            // It is mounted, so its directory was there.
+            .. mounts.Take(1).Select(m => (FormattableString)$"UPDATE volumes SET provisioned_at = {m.MountedAt} WHERE id = {volumeId} AND provisioned_at IS NULL"),
+            Touch(volumeId),
+        ]);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
@@ -11,12 +10,13 @@ namespace VolumeManager.Mounts;
 
 /// <summary>Mount and Unmount: claim in the catalog, then the kernel; the kernel, then release. A crash between the two leaves what the reconciler can act on.</summary>
 internal sealed partial class MountService(
-    ThisHost host, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks, LocalBackend backend, ILogger log)
+    ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, ILogger log)
 {
-    readonly ConcurrentQueue<Release> _unreleased = new();
-
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
+
+    /// <summary>Whether another host has taken the volume since this host mounted it. It is handed to no caller of this host any more.</summary>
+    internal bool IsGivenUp(Volume volume) => volume.IsExclusive && volume.Mounts.Any(m => m.HostId == host.Id && m.Epoch < volume.Epoch);
 
     /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
     /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>
@@ -26,8 +26,7 @@ internal sealed partial class MountService(
     internal async Task<string> MountAsync(string name, string callerId, CancellationToken cancellation)
     {
         using var turn = await locks.AcquireAsync(name, cancellation);
-        var volume = index.Find(name);
-        var claimed = await ClaimAsync(volume, callerId, cancellation);
+        var claimed = await ClaimAsync(name, callerId, cancellation);
         try
         {
             await AttachAsync(claimed, cancellation);
@@ -37,7 +36,7 @@ internal sealed partial class MountService(
         catch (Exception e)
         {
             LogUndone(name, callerId, e.Message);
-            await UnmountHeldAsync(index.Find(name), callerId, e.Message);
+            if (catalog.Index.TryFind(name, out var volume)) await UnmountHeldAsync(volume, callerId, e.Message);
             throw;
         }
     }
@@ -47,7 +46,8 @@ internal sealed partial class MountService(
     internal async Task UnmountAsync(string name, string callerId)
     {
         using var turn = await locks.AcquireAsync(name, CancellationToken.None);
-        if (!index.TryFind(name, out var volume))
+        // What this host holds it knows without asking.
+        if (!catalog.Index.TryFind(name, out var volume))
         {
             LogUnknown(name, callerId);
             return;
@@ -56,9 +56,29 @@ internal sealed partial class MountService(
         await UnmountHeldAsync(volume, callerId, failure: null);
     }
 
-    async Task<Volume> ClaimAsync(Volume volume, string callerId, CancellationToken cancellation)
+    async Task<Volume> ClaimAsync(string name, string callerId, CancellationToken cancellation)
     {
-        if (volume.State != VolumeState.Ready) throw new VolumeException($"volume {volume.Name} is being removed: create it anew, then mount it");
+        // An engine asks Get before it mounts, so what is known is nearly always right, and the claim itself decides. What it finds changed is looked at once more.
+        if (!catalog.Index.TryFind(name, out var volume)) volume = VolumeName.IsValid(name) ? await catalog.FindAsync(name, cancellation) : null;
+        for (var attempt = 1; volume is not null; attempt++)
+        {
+            var (mount, entry) = await DescribeAsync(volume, callerId, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            var claim = await catalog.ClaimAsync(volume, mount, entry);
+            if (claim.Made) return claim.Volume!;
+            if (claim.Volume is not null && (attempt == 3 || (claim.Volume.Id == volume.Id && claim.Volume.Epoch == volume.Epoch))) throw Refused(claim.Volume);
+            volume = claim.Volume;
+        }
+
+        throw new NoSuchVolumeException(name);
+    }
+
+    VolumeException Refused(Volume volume) => new(volume.State == VolumeState.Ready
+        ? $"volume {volume.Name} has access {EnumText.Of(volume.Access)} and is mounted by {Holders.Describe(volume, catalog)}: stop that container first, or create the volume with access=shared"
+        : $"volume {volume.Name} {(volume.IsLiving ? "is being removed" : "was removed on another host")}: create it anew, then mount it");
+
+    async Task<(Mount Mount, Event Entry)> DescribeAsync(Volume volume, string callerId, CancellationToken cancellation)
+    {
         var held = volume.Mounts.FirstOrDefault(m => m.HostId == host.Id && m.CallerId == callerId);
         var afresh = held is not null && held.EngineGeneration < host.Engine.Current && !await IsHeldByContainerAsync(volume, cancellation);
         var mount = new Mount
@@ -70,20 +90,10 @@ internal sealed partial class MountService(
             BootId = host.BootId,
             // One more of an earlier engine's claim stays an earlier engine's: old engines never send its last Unmount (moby before 20.10.26, live-restore).
             EngineGeneration = afresh || held is null ? host.Engine.Current : held.EngineGeneration,
-            MountedAt = held?.MountedAt ?? DateTime.UtcNow,
+            Epoch = volume.Epoch,
+            MountedAt = held?.MountedAt ?? catalog.Now,
         };
-        var entry = history.Of(EventKind.Mount, volume, callerId, detail: afresh ? "the engine that held it has ended: counted afresh" : null);
-        var claimed = await catalog.WriteAsync(
-            async db => await MountRows.TryClaimAsync(db, mount, afresh) && await History.AppendAsync(db, entry) == 1, cancellation);
-        if (!claimed)
-        {
-            throw new VolumeException(
-                $"volume {volume.Name} has access {EnumText.Of(volume.Access)} and is mounted by {Holders.Describe(volume, host)}: stop that container first, or create the volume with access=shared");
-        }
-
-        volume = volume with { Mounts = held is null ? volume.Mounts.Add(mount) : volume.Mounts.Replace(held, mount) };
-        index.Put(volume);
-        return volume;
+        return (mount, history.Of(EventKind.Mount, volume, callerId, detail: afresh ? "the engine that held it has ended: counted afresh" : null));
     }
 
     /// <summary>Makes sure that a claimed volume is mounted, and that it is known to hold data from now on. The caller holds its lock.</summary>
@@ -100,17 +110,9 @@ internal sealed partial class MountService(
     async Task RecordAttachAsync(Volume volume, long began)
     {
         var entry = history.Of(EventKind.Attach, volume, duration: Stopwatch.GetElapsedTime(began));
-        if (volume.ProvisionedAt is not null)
-        {
-            history.Record(entry);
-            return;
-        }
-
         // Before the caller can write: from now on a missing directory is lost data, not a volume that was never used.
-        var provisioned = volume with { ProvisionedAt = entry.At };
-        await catalog.WriteAsync(
-            async db => await VolumeRows.SetProvisionedAsync(db, provisioned) + await History.AppendAsync(db, entry), CancellationToken.None);
-        index.Put(provisioned);
+        if (volume.ProvisionedAt is null) await catalog.SetProvisionedAsync(volume with { ProvisionedAt = entry.At }, entry);
+        else catalog.Record(entry);
     }
 
     async Task UnmountHeldAsync(Volume volume, string callerId, string? failure)
@@ -123,35 +125,9 @@ internal sealed partial class MountService(
 
         var left = volume with { Mounts = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount) };
         if (!left.IsMountedOn(host.Id)) await TryDetachAsync(volume);
-        index.Put(left);
-        await ReleaseAsync(new Release(mount, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone")));
+        await catalog.ReleaseAsync(
+            volume, mount, mount.Count - 1, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone"));
     }
-
-    /// <summary>Writes a release down. When the catalog cannot be written it is kept for later: the engine has left, and could do nothing with an error.</summary>
-    async Task ReleaseAsync(Release release)
-    {
-        try
-        {
-            await catalog.WriteAsync(async db =>
-            {
-                await MountRows.ReleaseAsync(db, release.Mount);
-                return await History.AppendAsync(db, release.Entry);
-            }, CancellationToken.None);
-        }
-        catch (VolumeException e)
-        {
-            _unreleased.Enqueue(release);
-            LogNotReleased(release.Entry.VolumeName!, release.Mount.CallerId, e.Message);
-        }
-    }
-
-    /// <summary>Writes down the releases that the catalog could not take when they came.</summary>
-    internal async Task ReleasePendingAsync()
-    {
-        for (var pending = _unreleased.Count; pending > 0 && _unreleased.TryDequeue(out var release); pending--) await ReleaseAsync(release);
-    }
-
-    sealed record Release(Mount Mount, Event Entry);
 
     /// <summary>The mount that an Unmount takes back. Engines of 1.12.0 mount with an id and unmount without: any mount of the host will do then.</summary>
     Mount? FindDue(Volume volume, string callerId) =>
@@ -191,9 +167,6 @@ internal sealed partial class MountService(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Unmount of {Volume} for {CallerId}: no such mount, nothing to do")]
     partial void LogUnknown(string volume, string callerId);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The release of {Volume} by {CallerId} is not written down yet: {Reason}")]
-    partial void LogNotReleased(string volume, string callerId, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} stays mounted at {Target} for now: a process of this host works in it")]
     partial void LogBusy(string volume, string target);

@@ -11,11 +11,16 @@ namespace VolumeManager.Mounts;
 /// nothing holds any more is dropped, a kernel mount without a row is taken down, and a removal that was cut off is finished.
 /// </summary>
 internal sealed partial class Reconciler(
-    ThisHost host, Settings settings, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks,
+    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks,
     MountService mounts, VolumeService volumes, Exports.LocalBackend backend, ILogger log)
 {
+    readonly VolumeIndex index = catalog.Index;
+
     // One volume whose disk hangs must not keep the others from being mended.
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    // Twice what a Remove may take.
+    static readonly TimeSpan RemovalTime = TimeSpan.FromMinutes(2);
 
     /// <summary>Before the first request: drops what an earlier boot, or an earlier daemon that was killed between two steps, left in the catalog.</summary>
     internal async Task DropStaleAsync(CancellationToken cancellation)
@@ -29,16 +34,22 @@ internal sealed partial class Reconciler(
     /// <summary>One pass over everything. What fails for one volume is logged, and tried again in the next pass.</summary>
     internal async Task ReconcileAsync(CancellationToken cancellation)
     {
-        await mounts.ReleasePendingAsync();
+        await catalog.FlushAsync();
         await DropDeadEngineAsync(cancellation);
         await MendUnmountedAsync(cancellation);
         foreach (var (name, options) in MountedHere())
         {
             if (!index.TryFind(name, out var volume) || !HasMountsHere(volume)) await TryAsync(name, DetachUnclaimedAsync, cancellation);
+            else if (mounts.IsGivenUp(volume)) await TryAsync(name, DetachGivenUpAsync, cancellation);
             else if (!Mounter.HasFlags(options, volume.Access == AccessMode.ReadOnly)) await TryAsync(name, SetFlagsAsync, cancellation);
         }
 
-        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing)) await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
+        // One that another host has just begun is that host's to finish.
+        var abandoned = catalog.Now - RemovalTime;
+        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && (catalog.Scope == "local" || v.RemovedAt < abandoned)))
+        {
+            await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
+        }
     }
 
     /// <summary>Drops mounts of engines that have ended, once their successor has had time to take up its containers, unless a container still holds the volume.</summary>
@@ -56,7 +67,7 @@ internal sealed partial class Reconciler(
     /// <summary>What is claimed here but not mounted is mounted again if a container holds it, and dropped if none does.</summary>
     async Task MendUnmountedAsync(CancellationToken cancellation)
     {
-        bool IsUnmounted(Volume v) => HasMountsHere(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name));
+        bool IsUnmounted(Volume v) => HasMountsHere(v) && !mounts.IsGivenUp(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name));
         var unmounted = index.All.Where(IsUnmounted).ToList();
         if (unmounted.Count == 0) return;
         var held = await mounts.FindHeldAsync(unmounted, cancellation);
@@ -76,17 +87,7 @@ internal sealed partial class Reconciler(
         if (stale.Count == 0) return;
         var left = volume with { Mounts = volume.Mounts.RemoveRange(stale) };
         if (!HasMountsHere(left) && Mounter.IsMounted(mounts.TargetOf(name))) await mounts.TryDetachAsync(volume);
-        await catalog.WriteAsync(async db =>
-        {
-            foreach (var mount in stale)
-            {
-                await MountRows.DropAsync(db, mount);
-                await History.AppendAsync(db, history.Of(EventKind.Reclaim, volume, mount.CallerId, why));
-            }
-
-            return true;
-        }, CancellationToken.None);
-        index.Put(left);
+        await catalog.DropAsync(volume, [.. stale.Select(m => (m, history.Of(EventKind.Reclaim, volume, m.CallerId, why)))]);
         LogReclaimed(name, stale.Count, why);
     }
 
@@ -108,6 +109,12 @@ internal sealed partial class Reconciler(
         if (index.TryFind(name, out var volume) && HasMountsHere(volume)) return;
         if (!await backend.UnmountAsync(mounts.TargetOf(name))) return;
         LogDetached(name);
+    }
+
+    /// <summary>Another host has the volume now. Containers of this host that still have it keep their own mounts, which only their end takes down.</summary>
+    async Task DetachGivenUpAsync(string name)
+    {
+        if (index.TryFind(name, out var volume) && mounts.IsGivenUp(volume)) await mounts.TryDetachAsync(volume);
     }
 
     async Task FinishRemovalAsync(string name)

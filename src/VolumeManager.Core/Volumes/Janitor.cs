@@ -6,7 +6,7 @@ using VolumeManager.Exports;
 namespace VolumeManager.Volumes;
 
 /// <summary>Deletes what has had its time: trashed directories after their retention, and events after theirs.</summary>
-internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, History history, LocalBackend backend, ILogger log)
+internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, History history, LocalBackend backend, ILogger log)
 {
     const int Batch = 1000;
 
@@ -23,14 +23,19 @@ internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, 
 
     async Task PurgeTrashAsync(CancellationToken cancellation)
     {
-        foreach (var volume in await catalog.WriteAsync(db => VolumeRows.ReadDueAsync(db, DateTime.UtcNow, Batch), cancellation))
+        foreach (var volume in await catalog.ReadDueAsync(backend.RootId, Batch, cancellation))
         {
             if (volume.OnRemove != OnRemove.Delete && !ClockIsTrusted) continue;
             try
             {
+                if (volume.State == VolumeState.Gone)
+                {
+                    await catalog.ForgetAsync(volume);
+                    continue;
+                }
+
                 var entries = await backend.PurgeAsync(volume, cancellation);
-                var entry = history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted");
-                await catalog.WriteAsync(async write => await VolumeRows.DeleteAsync(write, volume) + await History.AppendAsync(write, entry), cancellation);
+                await catalog.SetGoneAsync(volume, history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted"));
                 LogPurged(volume.Name, entries);
             }
             catch (Exception e) when (e is VolumeException or IOException)
@@ -42,13 +47,8 @@ internal sealed partial class Janitor(Settings settings, CatalogWriter catalog, 
 
     async Task PruneHistoryAsync(CancellationToken cancellation)
     {
-        var oldestKept = DateTime.UtcNow - settings.HistoryRetention;
-        while (true)
+        while (!cancellation.IsCancellationRequested && await catalog.PruneHistoryAsync(catalog.Now - settings.HistoryRetention, Batch) > 0)
         {
-            // Ids grow with time, so only the oldest need be looked at, however long the history.
-            var deleted = await catalog.WriteAsync(
-                db => db.ExecuteAsync($"DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT {Batch}) AND at < {oldestKept}"), cancellation);
-            if (deleted == 0) return;
         }
     }
 

@@ -10,7 +10,8 @@ internal enum AccessMode { Shared, SingleHost, SingleCaller, ReadOnly }
 internal enum OnRemove { Trash, Delete, Retain }
 
 /// <summary>Where a volume stands between creation and the end of its data.</summary>
-internal enum VolumeState { Ready, Removing, Trashed }
+/// <remarks><c>Gone</c>: the data is deleted or let go; the row stays for a day, so that every host hears of it.</remarks>
+internal enum VolumeState { Ready, Removing, Trashed, Gone }
 
 /// <summary>A volume: one row of the table <c>volumes</c>, with what belongs to it. Never changed: a new one takes its place.</summary>
 internal sealed record Volume
@@ -23,9 +24,10 @@ internal sealed record Volume
 
     public required string Backend { get; init; }
 
-    /// <summary>The NFS server and the path that it exports; empty for local directories.</summary>
+    /// <summary>The NFS server; empty for local directories.</summary>
     public string Server { get; init; } = "";
 
+    /// <summary>What the server exports; in a cluster the id of the data root for local directories: a host that has another must not look for the data there.</summary>
     public string Export { get; init; } = "";
 
     /// <summary>Path relative to the data root or the export, without a leading slash.</summary>
@@ -53,6 +55,9 @@ internal sealed record Volume
     /// <summary>Grows when an exclusive holder is replaced.</summary>
     public long Epoch { get; init; } = 1;
 
+    /// <summary>The catalog's revision at the volume's last change, its mounts included.</summary>
+    public long Revision { get; init; }
+
     /// <summary>UTC.</summary>
     public required DateTime CreatedAt { get; init; }
 
@@ -62,9 +67,10 @@ internal sealed record Volume
     /// for it held data.</summary>
     public DateTime? ProvisionedAt { get; init; }
 
+    /// <summary>When its removal began.</summary>
     public DateTime? RemovedAt { get; init; }
 
-    /// <summary>From then on the trashed directory may be deleted.</summary>
+    /// <summary>From then on the trashed directory, and later the row, may be deleted.</summary>
     public DateTime? PurgeAfter { get; init; }
 
     /// <summary>Exactly what the user passed, labels left out. Table <c>volume_options</c>.</summary>
@@ -77,6 +83,12 @@ internal sealed record Volume
     public ImmutableArray<Mount> Mounts { get; init; } = [];
 
     internal bool IsMountedOn(Guid hostId) => Mounts.Any(m => m.HostId == hostId);
+
+    /// <summary>False once its data is in the trash or gone.</summary>
+    internal bool IsLiving => State is VolumeState.Ready or VolumeState.Removing;
+
+    /// <summary>Whether one host, or one caller, has it for itself.</summary>
+    internal bool IsExclusive => Access is AccessMode.SingleHost or AccessMode.SingleCaller;
 }
 
 /// <summary>One option of a volume, as the user passed it. Table <c>volume_options</c>.</summary>

@@ -7,44 +7,77 @@ using VolumeManager.Mounts;
 namespace VolumeManager.Volumes;
 
 /// <summary>
-/// All living volumes with their mounts, in memory: Get, List and Path are answered from here. This process alone writes the catalog, and puts each change
-/// here when it is on disk and before it is acknowledged, so a reader sees what the catalog holds.
+/// The volumes that this daemon knows, with their mounts, in memory. On one host that is the catalog itself; in a cluster it is what was last heard of it, with
+/// this host's own mounts as this host knows them. A removed volume that is still mounted here is among them, so that its Unmount arrives.
 /// </summary>
-internal sealed class VolumeIndex
+internal sealed class VolumeIndex(Guid hostId)
 {
-    readonly ConcurrentDictionary<string, Volume> _byName;
-
-    VolumeIndex(ConcurrentDictionary<string, Volume> byName) => _byName = byName;
+    readonly ConcurrentDictionary<string, Volume> _byName = new(StringComparer.Ordinal);
 
     /// <summary>In no order.</summary>
-    internal IEnumerable<Volume> All => _byName.Select(pair => pair.Value);
+    internal IEnumerable<Volume> All => _byName.Select(pair => pair.Value).Where(IsThere);
 
-    internal int Count => _byName.Count;
+    internal int Count => _byName.Count(pair => IsThere(pair.Value));
 
-    internal bool TryFind(string name, [NotNullWhen(true)] out Volume? volume) => _byName.TryGetValue(name, out volume);
+    internal bool TryFind(string name, [NotNullWhen(true)] out Volume? volume) => _byName.TryGetValue(name, out volume) && IsThere(volume);
 
-    /// <exception cref="NoSuchVolumeException">There is none.</exception>
-    internal Volume Find(string name) => TryFind(name, out var volume) ? volume : throw new NoSuchVolumeException(name);
-
-    /// <summary>Makes a committed change seen. The caller holds the volume's lock.</summary>
+    /// <summary>Makes a committed change seen. The caller holds the volume's lock, and is the only one who changes volumes.</summary>
     internal void Put(Volume volume) => _byName[volume.Name] = volume;
+
+    /// <summary>Takes in what the shared catalog said, unless something later is known. This host's own mounts stay as they are.</summary>
+    /// <param name="anew">What was known before may be of another history: a backup, or a server that took over and had not heard all.</param>
+    internal Volume Learn(Volume heard, bool anew = false) => _byName.AddOrUpdate(
+        heard.Name,
+        (_, fresh) => With(fresh, []),
+        (_, known, fresh) => known.Id != fresh.Id && known.IsMountedOn(hostId)
+            // A new volume of a name whose old one is still mounted here has to wait until that is unmounted.
+            ? fresh.IsLiving ? known with { State = VolumeState.Gone } : known
+            : known.Revision > fresh.Revision && !anew ? known
+            : With(fresh, known.Id == fresh.Id ? [.. known.Mounts.Where(IsOwn)] : []),
+        heard);
+
+    /// <summary>Takes in that the shared catalog had no such volume at that revision.</summary>
+    internal void LearnGone(string name, long revision)
+    {
+        if (_byName.TryGetValue(name, out var known) && known.IsLiving && known.Revision <= revision) _byName.TryUpdate(name, known with { State = VolumeState.Gone }, known);
+    }
+
+    /// <summary>Takes in that the shared catalog has these volumes and no others.</summary>
+    internal void LearnOnly(HashSet<Guid> living)
+    {
+        foreach (var pair in _byName.Where(pair => pair.Value.IsLiving && !living.Contains(pair.Value.Id))) _byName.TryUpdate(pair.Key, pair.Value with { State = VolumeState.Gone }, pair.Value);
+        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value))) _byName.TryRemove(pair);
+    }
+
+    /// <summary>This host's mounts of a volume, as they are from now on.</summary>
+    /// <returns>The volume with them.</returns>
+    internal Volume SetOwn(Volume volume, ImmutableArray<Mount> own) => _byName.AddOrUpdate(
+        volume.Name,
+        (_, fresh) => With(fresh, own),
+        (_, known, fresh) => With(known.Id == fresh.Id ? known : fresh, own),
+        volume);
 
     internal void Remove(Volume volume) => _byName.TryRemove(volume.Name, out _);
 
-    internal static async Task<VolumeIndex> LoadAsync(CatalogConnection db)
+    internal bool IsOwn(Mount mount) => mount.HostId == hostId;
+
+    bool IsThere(Volume volume) => volume.IsLiving || volume.IsMountedOn(hostId);
+
+    Volume With(Volume volume, ImmutableArray<Mount> own) => volume with { Mounts = [.. volume.Mounts.Where(m => !IsOwn(m)), .. own] };
+
+    internal async Task LoadAsync(CatalogConnection db)
     {
         var options = await ReadPairsAsync(db, $"SELECT volume_id, key, value FROM volume_options");
         var labels = await ReadPairsAsync(db, $"SELECT volume_id, key, value FROM volume_labels");
         var mounts = (await MountRows.ReadAllAsync(db)).ToLookup(m => m.VolumeId);
-        var byName = new ConcurrentDictionary<string, Volume>(StringComparer.Ordinal);
-        await VolumeRows.ReadLivingAsync(db, volume =>
+        await VolumeRows.ReadKnownAsync(db, volume =>
         {
             if (options.TryGetValue(volume.Id, out var o)) volume = volume with { Options = o };
             if (labels.TryGetValue(volume.Id, out var l)) volume = volume with { Labels = l };
             if (mounts.Contains(volume.Id)) volume = volume with { Mounts = [.. mounts[volume.Id]] };
-            byName[volume.Name] = volume;
+            // Of two volumes of one name that is shown which is mounted here.
+            if (!_byName.TryGetValue(volume.Name, out var other) || !other.IsMountedOn(hostId)) _byName[volume.Name] = volume;
         });
-        return new VolumeIndex(byName);
     }
 
     static async Task<Dictionary<Guid, ImmutableDictionary<string, string>>> ReadPairsAsync(CatalogConnection db, FormattableString query)

@@ -7,23 +7,33 @@ namespace VolumeManager.Volumes;
 /// <summary>The statements that change volumes. Each is conditional, and its affected-row count is the decision.</summary>
 internal static class VolumeRows
 {
-    const string Columns = "id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, removed_at, purge_after";
+    /// <summary>How long the row of a volume whose data is gone stays, so that every host hears of it.</summary>
+    static readonly TimeSpan s_remembered = TimeSpan.FromDays(1);
 
-    /// <summary>All volumes that are not trashed, without what belongs to them.</summary>
-    internal static Task ReadLivingAsync(CatalogConnection db, Action<Volume> each) =>
-        db.ReadAsync(FormattableStringFactory.Create($"SELECT {Columns} FROM volumes WHERE state <> 'trashed'"), row => each(Read(row)));
+    internal static readonly string[] Columns =
+    [
+        "id", "name", "backend", "server", "export", "directory", "adopted", "access", "size_bytes", "uid", "gid", "mode", "on_remove", "state", "epoch", "created_at",
+        "created_on_host", "provisioned_at", "removed_at", "purge_after", "revision",
+    ];
 
-    /// <summary>The trashed volumes whose time has come, those first that wait longest.</summary>
-    internal static async Task<List<Volume>> ReadDueAsync(CatalogConnection db, DateTime now, int limit)
-    {
-        var due = new List<Volume>();
-        await db.ReadAsync(
-            FormattableStringFactory.Create($"SELECT {Columns} FROM volumes WHERE state = 'trashed' AND purge_after <= {{0}} ORDER BY purge_after LIMIT {{1}}", now, limit),
-            row => due.Add(Read(row)));
-        return due;
-    }
+    static readonly string s_columns = string.Join(", ", Columns);
 
-    static Volume Read(DbDataReader row) => new()
+    /// <summary>The volumes that a daemon must know: those that are not removed, and those that are but have a mount still. Without what belongs to them.</summary>
+    internal static Task ReadKnownAsync(CatalogConnection db, Action<Volume> each) => db.ReadAsync(
+        FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state IN ('ready', 'removing') OR id IN (SELECT volume_id FROM mounts)"), row => each(Read(row)));
+
+    /// <summary>The removed volumes whose time has come and that nobody holds, those first that wait longest.</summary>
+    /// <param name="everyHost">A host that was not heard of since the removal may have mounted the volume meanwhile: nothing is deleted before it comes back or is evicted.</param>
+    internal static FormattableString Due(DateTime now, string rootId, bool everyHost, int limit) => FormattableStringFactory.Create(
+        $"""
+        SELECT {s_columns} FROM volumes
+        WHERE state IN ('trashed', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+        {(everyHost ? "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)" : "")}
+        ORDER BY purge_after LIMIT {"{2}"}
+        """,
+        now, rootId, limit);
+
+    internal static Volume Read(DbDataReader row) => new()
     {
         Id = row.GetGuid(0),
         Name = row.GetString(1),
@@ -45,46 +55,95 @@ internal static class VolumeRows
         ProvisionedAt = row.IsDBNull(17) ? null : row.GetUtc(17),
         RemovedAt = row.IsDBNull(18) ? null : row.GetUtc(18),
         PurgeAfter = row.IsDBNull(19) ? null : row.GetUtc(19),
+        Revision = row.GetInt64(20),
     };
 
     /// <summary>Adds a volume unless its name is taken or its directory overlaps another volume's, whose removal would take it along.</summary>
-    internal static async Task<bool> InsertAsync(CatalogConnection db, Volume v)
-    {
-        var above = v.Directory.Split('/').SkipLast(1).Aggregate(new List<string>(), (paths, name) => [.. paths, paths.Count == 0 ? name : $"{paths[^1]}/{name}"]);
-        foreach (var directory in above)
-        {
-            if (await db.AnyAsync($"SELECT 1 FROM volumes WHERE state <> 'trashed' AND directory = {directory}")) return false;
-        }
+    internal static Change Insert(Volume v, Event entry) => Change.Of(
+        InsertUnlessTaken(v),
+        [
+            .. v.Options.Select(o => (FormattableString)$"""
+                INSERT INTO volume_options (volume_id, key, value) SELECT {v.Id}, {o.Key}, {o.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id}) ON CONFLICT DO NOTHING
+                """),
+            .. v.Labels.Select(l => (FormattableString)$"""
+                INSERT INTO volume_labels (volume_id, key, value) SELECT {v.Id}, {l.Key}, {l.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id}) ON CONFLICT DO NOTHING
+                """),
+            EventRows.AppendIfChanged(entry),
+        ]);
 
+    static FormattableString InsertUnlessTaken(Volume v)
+    {
         // All that lies below "d" sorts from "d/" up to "d0", the next character.
-        string firstBelow = v.Directory + "/", pastBelow = v.Directory + "0";
-        var inserted = await db.ExecuteAsync($"""
-            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at)
-            SELECT {v.Id}, {v.Name}, {v.Backend}, {v.Server}, {v.Export}, {v.Directory}, {v.Adopted}, {EnumText.Of(v.Access)}, {v.SizeBytes}, {v.Uid}, {v.Gid}, {v.Mode},
-                   {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {v.ProvisionedAt}
-            WHERE NOT EXISTS (SELECT 1 FROM volumes WHERE state <> 'trashed' AND directory = {v.Directory})
-              AND NOT EXISTS (SELECT 1 FROM volumes WHERE state <> 'trashed' AND directory > {firstBelow} AND directory < {pastBelow})
+        List<object> values =
+        [
+            v.Id, v.Name, v.Backend, v.Server, v.Export, v.Directory, v.Adopted, EnumText.Of(v.Access), TypedNull.Or(v.SizeBytes), v.Uid, v.Gid, v.Mode, EnumText.Of(v.OnRemove), EnumText.Of(v.State),
+            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt), v.Directory + "/", v.Directory + "0", v.Directory,
+        ];
+        var first = values.Count - 1;
+        for (var slash = v.Directory.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = v.Directory.IndexOf('/', slash + 1)) values.Add(v.Directory[..slash]);
+        var atOrAbove = string.Join(", ", Enumerable.Range(first, values.Count - first).Select(i => $"{{{i}}}"));
+        return FormattableStringFactory.Create(
+            $$"""
+            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, revision)
+            SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, (SELECT revision FROM catalog)
+            WHERE NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing') AND server = {3} AND export = {4} AND directory IN ({{atOrAbove}}))
+              AND NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing') AND server = {3} AND export = {4} AND directory > {18} AND directory < {19})
             ON CONFLICT DO NOTHING
-            """);
-        if (inserted == 0) return false;
-        foreach (var (key, value) in v.Options) await db.ExecuteAsync($"INSERT INTO volume_options (volume_id, key, value) VALUES ({v.Id}, {key}, {value})");
-        foreach (var (key, value) in v.Labels) await db.ExecuteAsync($"INSERT INTO volume_labels (volume_id, key, value) VALUES ({v.Id}, {key}, {value})");
-        return true;
+            """,
+            [.. values]);
     }
 
-    internal static Task<int> SetProvisionedAsync(CatalogConnection db, Volume v) =>
-        db.ExecuteAsync($"UPDATE volumes SET provisioned_at = {v.ProvisionedAt} WHERE id = {v.Id}");
+    /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one.</summary>
+    internal static Change Keep(Volume v) => Change.Quiet(
+        $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing')",
+        [
+            $"""
+            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host,
+                                 provisioned_at, removed_at, purge_after, revision)
+            VALUES ({v.Id}, {v.Name}, {v.Backend}, {v.Server}, {v.Export}, {v.Directory}, {v.Adopted}, {EnumText.Of(v.Access)}, {TypedNull.Or(v.SizeBytes)}, {v.Uid}, {v.Gid}, {v.Mode},
+                    {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {TypedNull.Or(v.ProvisionedAt)}, {TypedNull.Or(v.RemovedAt)},
+                    {TypedNull.Or(v.PurgeAfter)}, {v.Revision})
+            ON CONFLICT (id) DO UPDATE
+            SET access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, state = excluded.state, epoch = excluded.epoch,
+                provisioned_at = excluded.provisioned_at, removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
+            """,
+            $"DELETE FROM volume_options WHERE volume_id = {v.Id}",
+            $"DELETE FROM volume_labels WHERE volume_id = {v.Id}",
+            .. v.Options.Select(o => (FormattableString)$"INSERT INTO volume_options (volume_id, key, value) VALUES ({v.Id}, {o.Key}, {o.Value})"),
+            .. v.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) VALUES ({v.Id}, {l.Key}, {l.Value})"),
+            // What is removed, and not held here, need not be remembered here.
+            $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)",
+        ]);
+
+    internal static Change SetProvisioned(Volume v, Event entry) => Change.Of(
+        $"UPDATE volumes SET provisioned_at = {v.ProvisionedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND provisioned_at IS NULL",
+        EventRows.AppendIfChanged(entry));
 
     /// <summary>Closes the volume to new mounts, if nobody holds one.</summary>
-    internal static async Task<bool> TryBeginRemovalAsync(CatalogConnection db, Volume v) => await db.ExecuteAsync(
-        $"UPDATE volumes SET state = 'removing' WHERE id = {v.Id} AND state = 'ready' AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})") == 1;
+    internal static Change BeginRemoval(Volume v, DateTime now) => Change.Of($"""
+        UPDATE volumes SET state = 'removing', removed_at = {now}, revision = (SELECT revision FROM catalog)
+        WHERE id = {v.Id} AND state IN ('ready', 'removing') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
+        """);
 
-    internal static Task<int> CancelRemovalAsync(CatalogConnection db, Volume v) =>
-        db.ExecuteAsync($"UPDATE volumes SET state = 'ready' WHERE id = {v.Id} AND state = 'removing'");
+    internal static Change CancelRemoval(Volume v) => Change.Of(
+        $"UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'removing'");
 
-    internal static Task<int> SetTrashedAsync(CatalogConnection db, Volume v) => db.ExecuteAsync(
-        $"UPDATE volumes SET state = 'trashed', removed_at = {v.RemovedAt}, purge_after = {v.PurgeAfter} WHERE id = {v.Id} AND state = 'removing'");
+    /// <summary>Its data is in the trash, or let go.</summary>
+    internal static Change SetRemoved(Volume v, Event entry) => Change.Of(
+        $"""
+        UPDATE volumes SET state = {EnumText.Of(v.State)}, removed_at = {v.RemovedAt!.Value}, purge_after = {v.PurgeAfter!.Value}, revision = (SELECT revision FROM catalog)
+        WHERE id = {v.Id} AND state = 'removing'
+        """,
+        EventRows.AppendIfChanged(entry));
 
-    /// <summary>Forgets a volume for good, with its options and labels. Its history stays. A mount row, were there one, would forbid it.</summary>
-    internal static Task<int> DeleteAsync(CatalogConnection db, Volume v) => db.ExecuteAsync($"DELETE FROM volumes WHERE id = {v.Id} AND state <> 'ready'");
+    /// <summary>Its data is deleted for good.</summary>
+    internal static Change SetGone(Volume v, DateTime now, Event entry) => Change.Of(
+        $"UPDATE volumes SET state = 'gone', purge_after = {now + s_remembered}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'trashed'",
+        EventRows.AppendIfChanged(entry));
+
+    /// <summary>Forgets a volume whose data is gone, with its options and labels. Its history stays. A mount row, were there one, would forbid it.</summary>
+    internal static Change Forget(Volume v) => Change.Quiet($"DELETE FROM volumes WHERE id = {v.Id} AND state = 'gone'");
+
+    /// <summary>When the row of a volume that is let go now may be forgotten.</summary>
+    internal static DateTime ForgottenAfter(DateTime now) => now + s_remembered;
 }

@@ -9,8 +9,7 @@ namespace VolumeManager.Volumes;
 
 /// <summary>Create and Remove.</summary>
 internal sealed partial class VolumeService(
-    ThisHost host, Settings settings, CatalogWriter catalog, History history, VolumeIndex index, VolumeLocks locks,
-    LocalBackend backend, MountService mounts, ILogger log)
+    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, MountService mounts, ILogger log)
 {
     /// <summary>Told when a trashed volume's time has come already.</summary>
     internal Action? PurgeDue { get; set; }
@@ -22,20 +21,14 @@ internal sealed partial class VolumeService(
         VolumeName.Check(name);
         var asked = Describe(name!, VolumeSpec.Parse(options));
         using var turn = await locks.AcquireAsync(asked.Name, cancellation);
-        // A removal that a killed daemon began is finished first: success must not mean a volume that is about to go.
-        if (index.TryFind(asked.Name, out var existing) && existing.State == VolumeState.Removing) await FinishRemovalAsync(existing);
-        if (index.TryFind(asked.Name, out existing))
-        {
-            CheckSame(existing, asked, options);
-            return;
-        }
-
+        if (await ExistsAsync(asked, options, cancellation)) return;
+        // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
         var made = await backend.MakeAsync(asked, cancellation);
-        bool inserted;
+        bool created;
         try
         {
-            var entry = history.Of(EventKind.Create, asked, detail: backend.PathOf(asked));
-            inserted = await catalog.WriteAsync(async db => await VolumeRows.InsertAsync(db, asked) && await History.AppendAsync(db, entry) == 1, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: backend.PathOf(asked)));
         }
         catch
         {
@@ -43,8 +36,13 @@ internal sealed partial class VolumeService(
             throw;
         }
 
-        if (!inserted) throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
-        index.Put(asked);
+        if (!created)
+        {
+            // Another host was first with the name: the directory is its volume's.
+            if (await ExistsAsync(asked, options, cancellation)) return;
+            throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
+        }
+
         if (!made && !asked.Adopted) await backend.TakeAsync(asked);
         LogCreated(asked.Name, backend.PathOf(asked));
     }
@@ -53,12 +51,10 @@ internal sealed partial class VolumeService(
     /// <exception cref="VolumeException">It is in use, by whom is named, or its directory cannot be moved. Nothing is changed.</exception>
     internal async Task RemoveAsync(string name, CancellationToken cancellation)
     {
+        if (!VolumeName.IsValid(name)) return;
         using var turn = await locks.AcquireAsync(name, cancellation);
-        if (!index.TryFind(name, out var volume)) return;
-        if (!volume.Mounts.IsEmpty)
-        {
-            throw new VolumeException($"volume {name} is in use on {Holders.Describe(volume, host)}: stop the containers that use it first");
-        }
+        if (await catalog.FindAsync(name, cancellation) is not { } volume) return;
+        if (!volume.Mounts.IsEmpty) throw InUse(volume);
 
         // The engine may have forgotten a container (live-restore) that the kernel still knows.
         if (Mounter.IsMounted(mounts.TargetOf(name)) && !await mounts.TryDetachAsync(volume))
@@ -71,23 +67,21 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {backend.PathOf(volume)}, stop it first");
         }
 
-        if (volume.State == VolumeState.Ready && !await catalog.WriteAsync(db => VolumeRows.TryBeginRemovalAsync(db, volume), cancellation))
-        {
-            throw new VolumeException($"volume {name} still has a mount in the catalog, whose release is not written down yet: try again in a moment");
-        }
-
-        await FinishRemovalAsync(volume with { State = VolumeState.Removing });
+        cancellation.ThrowIfCancellationRequested();
+        await backend.CheckRootAsync(volume);
+        if (await catalog.BeginRemovalAsync(volume) is not { } now) return;
+        if (now.State != VolumeState.Removing) throw InUse(now);
+        await FinishRemovalAsync(now);
     }
 
     /// <summary>Takes a volume in state <c>removing</c> to its end. The caller holds its lock. A daemon that was killed halfway comes here again.</summary>
     internal async Task FinishRemovalAsync(Volume volume)
     {
-        index.Put(volume);
-        var now = DateTime.UtcNow;
+        var now = catalog.Now;
         if (volume.OnRemove == OnRemove.Retain)
         {
-            var entry = history.Of(EventKind.Remove, volume, detail: $"the directory stays at {backend.PathOf(volume)}");
-            await catalog.WriteAsync(async db => await VolumeRows.DeleteAsync(db, volume) + await History.AppendAsync(db, entry), CancellationToken.None);
+            var gone = volume with { State = VolumeState.Gone, RemovedAt = now, PurgeAfter = VolumeRows.ForgottenAfter(now) };
+            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {backend.PathOf(volume)}"));
         }
         else
         {
@@ -98,14 +92,36 @@ internal sealed partial class VolumeService(
                 RemovedAt = now,
                 PurgeAfter = volume.OnRemove == OnRemove.Delete ? now : now + settings.TrashRetention,
             };
-            var entry = history.Of(EventKind.Remove, volume, detail: $"in {LocalBackend.Trash}/{LocalBackend.TrashName(volume)} until {trashed.PurgeAfter:u}");
-            await catalog.WriteAsync(async db => await VolumeRows.SetTrashedAsync(db, trashed) + await History.AppendAsync(db, entry), CancellationToken.None);
+            await catalog.EndRemovalAsync(
+                trashed, history.Of(EventKind.Remove, volume, detail: $"in {LocalBackend.Trash}/{LocalBackend.TrashName(volume)} until {trashed.PurgeAfter:u}"));
             if (trashed.PurgeAfter <= now) PurgeDue?.Invoke();
         }
 
-        index.Remove(volume);
         LogRemoved(volume.Name, EnumText.Of(volume.OnRemove));
     }
+
+    /// <summary>Whether the volume is there already and is what was asked for.</summary>
+    async Task<bool> ExistsAsync(Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
+    {
+        var existing = await catalog.FindAsync(asked.Name, cancellation);
+        // A removal that a killed daemon began is finished first: success must not mean a volume that is about to go.
+        if (existing?.State == VolumeState.Removing)
+        {
+            await FinishRemovalAsync(existing);
+            existing = await catalog.FindAsync(asked.Name, cancellation);
+        }
+
+        if (existing is null) return false;
+        if (!existing.IsLiving)
+        {
+            throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
+        }
+
+        CheckSame(existing, asked, options);
+        return true;
+    }
+
+    VolumeException InUse(Volume volume) => new($"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
 
     async Task TrashAsync(Volume volume)
     {
@@ -115,20 +131,20 @@ internal sealed partial class VolumeService(
         }
         catch (VolumeException)
         {
-            await catalog.WriteAsync(db => VolumeRows.CancelRemovalAsync(db, volume), CancellationToken.None);
-            index.Put(volume with { State = VolumeState.Ready });
+            await catalog.CancelRemovalAsync(volume);
             throw;
         }
     }
 
     Volume Describe(string name, VolumeSpec spec)
     {
-        var now = DateTime.UtcNow;
+        var now = catalog.Now;
         return new Volume
         {
             Id = Guid.CreateVersion7(),
             Name = name,
             Backend = spec.Backend,
+            Export = backend.RootId,
             Directory = spec.Path ?? name,
             Adopted = spec.Path is not null,
             Access = spec.Access,

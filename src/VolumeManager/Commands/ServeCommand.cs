@@ -50,7 +50,7 @@ internal static partial class ServeCommand
         await using var app = BuildApp(settings, logSettings);
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
-        var api = new VolumeDriverApi(opening.Task, engine, logs.CreateLogger<VolumeDriverApi>());
+        var api = new VolumeDriverApi(opening.Task, settings.Database.Length > 0, engine, logs.CreateLogger<VolumeDriverApi>());
         app.Run(api.HandleAsync);
         app.Lifetime.ApplicationStopping.Register(() => PluginSocket.Remove(settings.Socket));
 
@@ -62,8 +62,11 @@ internal static partial class ServeCommand
         {
             await using var daemon = await HostDaemon.OpenAsync(settings, state, engine, logs, app.Lifetime.ApplicationStopping);
             opening.SetResult(daemon);
-            LogReady(log, ProgramVersion.Text, daemon.Index.Count, settings.Socket, state.CatalogFile, Environment.TickCount64 - StartedAt);
-            await app.WaitForShutdownAsync(cancellation);
+            LogReady(log, ProgramVersion.Text, daemon.Catalog.Scope, daemon.Catalog.Index.Count, settings.Socket, daemon.Catalog.Name, Environment.TickCount64 - StartedAt);
+            var stopped = app.WaitForShutdownAsync(cancellation);
+            var ended = await Task.WhenAny(stopped, daemon.Catalog.Refused);
+            if (ended != stopped) await app.StopAsync(CancellationToken.None);
+            await ended;
             return 0;
         }
         catch (Exception e) when (!opening.Task.IsCompleted)
@@ -101,6 +104,6 @@ internal static partial class ServeCommand
     [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Socket}")]
     static partial void LogListening(ILogger log, string socket);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope local, volumes {Volumes}, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
-    static partial void LogReady(ILogger log, string version, int volumes, string socket, string catalog, long milliseconds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope {Scope}, volumes {Volumes}, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
+    static partial void LogReady(ILogger log, string version, string scope, int volumes, string socket, string catalog, long milliseconds);
 }

@@ -10,6 +10,9 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
 
     internal string Variable => VariableOf(Key);
 
+    /// <summary>Whether the value must not be shown in messages.</summary>
+    internal bool IsSecret { get; init; }
+
     /// <summary>All of them, in the order of <c>--help</c>.</summary>
     internal static readonly Setting[] All =
     [
@@ -25,7 +28,15 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => v == "local" ? b : throw new FormatException("this version has the backend local only")),
         new("host-name", "This host's name in the catalog [default: the machine's name]",
             (b, v) => b with { Settings = b.Settings with { HostName = v.Length is > 0 and <= 255 && !v.Any(char.IsControl) ? v : throw new FormatException("write 1 to 255 characters") } }),
-        new("migrate", "Whether an older catalog is brought up to date at start: true or false [default: true]",
+        new("database", "PostgreSQL connection string of the catalog that many hosts share, such as Host=db;Database=volman;Username=volman; it may hold a password, so better use database-file [default: none, this host has its own]",
+            (b, v) => b with { Settings = b.Settings with { Database = v } }) { IsSecret = true },
+        new("database-file", "A file that holds the connection string, as Docker and systemd hand out secrets [default: none]",
+            (b, v) => b with { Settings = b.Settings with { Database = Secret(v) } }),
+        new("lease", "For how long a host of a cluster is taken to be alive without a word from it [default: 30s]",
+            (b, v) => b with { Settings = b.Settings with { Lease = Duration(v) is { TotalSeconds: >= 3 } lease ? Timer(lease) : throw new FormatException("write a duration of at least 3s") } }),
+        new("takeover-grace", "How long after its lease ran out a host's exclusive volumes may be taken over [default: 30s]",
+            (b, v) => b with { Settings = b.Settings with { TakeoverGrace = Timer(Duration(v)) } }),
+        new("migrate", "Whether an older catalog of this host alone is brought up to date at start: true or false; a shared database never is, run volman migrate [default: true]",
             (b, v) => b with { Settings = b.Settings with { Migrate = bool.TryParse(v, out var on) ? on : throw new FormatException("write true or false") } }),
         new("trash-retention", "How long a removed volume's data is kept; 0 deletes at once [default: 24h]",
             (b, v) => b with { Settings = b.Settings with { TrashRetention = Duration(v) } }),
@@ -41,10 +52,23 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
 
-    /// <summary>Keys of settings that come with the cluster, the NFS backend and the admin API. Passing over them in silence would run something else than was asked for.</summary>
-    internal static readonly string[] Later = ["admin-socket", "database", "database-file", "nfs-server", "nfs-export", "nfs-options", "lease", "usage-interval"];
+    /// <summary>Keys of settings that come with the NFS backend and the admin API. Passing over them in silence would run something else than was asked for.</summary>
+    internal static readonly string[] Later = ["admin-socket", "nfs-server", "nfs-export", "nfs-options", "usage-interval"];
 
     internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
+
+    /// <summary>The text of a file that only its readers should see, as Docker and systemd hand out secrets.</summary>
+    static string Secret(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path).Trim() is { Length: > 0 } text ? text : throw new FormatException("the file is empty: write the connection string into it");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FormatException(e.Message, e);
+        }
+    }
 
     static string AbsolutePath(string value) => value.StartsWith('/') && !value.Contains('\0', StringComparison.Ordinal)
         ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(value))

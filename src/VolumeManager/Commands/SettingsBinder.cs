@@ -32,24 +32,27 @@ internal static class SettingsBinder
     {
         var faults = new List<string>();
         var file = ReadFile(flag(ConfigKey) ?? (Environment.GetEnvironmentVariable("VOLMAN_CONFIG") is { Length: > 0 } named ? named : null), faults);
+        var given = new HashSet<string>(StringComparer.Ordinal);
         var bound = new Setting.Bound(new Settings(), new LogSettings());
         foreach (var setting in Setting.All)
         {
-            var (source, value) = flag(setting.Key) is { } given ? ("--" + setting.Key, given)
+            var (source, value) = flag(setting.Key) is { } passed ? ("--" + setting.Key, passed)
                 : Environment.GetEnvironmentVariable(setting.Variable) is { Length: > 0 } variable ? (setting.Variable, variable)
                 : file.TryGetValue(setting.Key, out var kept) ? ($"{setting.Key} in the configuration file", kept)
                 : ("", null);
             if (value is null) continue;
+            given.Add(setting.Key);
             try
             {
                 bound = setting.Apply(bound, value);
             }
             catch (Exception e) when (e is FormatException or ArgumentException)
             {
-                faults.Add($"{source} is \"{value}\": {e.Message}");
+                faults.Add(setting.IsSecret ? $"{source}: {e.Message}" : $"{source} is \"{value}\": {e.Message}");
             }
         }
 
+        if (given.Contains("database") && given.Contains("database-file")) faults.Add("database and database-file are both set: set one of them");
         foreach (var key in Setting.Later)
         {
             if (Environment.GetEnvironmentVariable(Setting.VariableOf(key)) is { Length: > 0 }) faults.Add($"{Setting.VariableOf(key)} is set, but this version has no such setting: unset it");

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Docker;
 
@@ -11,7 +12,7 @@ namespace VolumeManager.Docker;
 /// Rules that the engine makes (moby pkg/plugins/client.go, daemon/volume/drivers): every answer has status 200; requests carry no Content-Type; a POST that is
 /// sent again has lost its body; an <c>Err</c> to Get makes the engine forget the volume, so what cannot be known is answered by closing the connection.
 /// </remarks>
-internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGeneration engine, ILogger<VolumeDriverApi> log)
+internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isGlobal, EngineGeneration engine, ILogger<VolumeDriverApi> log)
 {
     // Below the engine's own 120 s and 60 s: it should hear our reason, and a Mount that it gave up on would never be unmounted.
     static readonly TimeSpan LongDeadline = TimeSpan.FromSeconds(110);
@@ -27,7 +28,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         return http.Request.Path.Value switch
         {
             "/Plugin.Activate" => ActivateAsync(http),
-            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, """{"Capabilities":{"Scope":"local"}}"""u8),
+            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, isGlobal ? """{"Capabilities":{"Scope":"global"}}"""u8 : """{"Capabilities":{"Scope":"local"}}"""u8),
             "/VolumeDriver.Get" => TellAsync(http, GetAsync),
             "/VolumeDriver.List" => TellAsync(http, ListAsync),
             "/VolumeDriver.Path" => TellAsync(http, PathAsync),
@@ -70,7 +71,8 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            if (!http.RequestAborted.IsCancellationRequested) LogUnexpected(e, http.Request.Path.Value!, null);
+            if (e is CatalogAwayException) LogUntold(http.Request.Path.Value!, e.Message);
+            else if (!http.RequestAborted.IsCancellationRequested) LogUnexpected(e, http.Request.Path.Value!, null);
             http.Abort();
         }
     }
@@ -83,9 +85,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
             return;
         }
 
-        if (request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume))
+        if (await FindAsync(http, daemon, request.Body.Name) is { } volume)
         {
-            var answer = new VolumeAnswer(volume.Name, daemon.Mounts.TargetOf(name), Rfc3339.Of(volume.CreatedAt), VolumeStatus.Of(volume, daemon));
+            var answer = new VolumeAnswer(volume.Name, daemon.Mounts.TargetOf(volume.Name), Rfc3339.Of(volume.CreatedAt), VolumeStatus.Of(volume, daemon));
             await Answer.JsonAsync(http, new GetAnswer(answer, ""), AnswerJson.Default.GetAnswer);
         }
         else
@@ -96,7 +98,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
 
     async Task ListAsync(HttpContext http)
     {
-        if (await OpenAsync(http) is { } daemon) await VolumeList.WriteAsync(http, daemon.Index.All, daemon.Host.MountRoot);
+        if (await OpenAsync(http) is { } daemon) await VolumeList.WriteAsync(http, await daemon.Catalog.ListAsync(http.RequestAborted), daemon.Host.MountRoot);
         else http.Abort();
     }
 
@@ -108,9 +110,13 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
             return;
         }
 
-        var mounted = request.Body.Name is { } name && daemon.Index.TryFind(name, out var volume) && volume.IsMountedOn(daemon.Host.Id);
-        await Answer.JsonAsync(http, new MountpointAnswer(mounted ? daemon.Mounts.TargetOf(request.Body.Name!) : "", ""), AnswerJson.Default.MountpointAnswer);
+        var volume = await FindAsync(http, daemon, request.Body.Name);
+        await Answer.JsonAsync(http, new MountpointAnswer(volume?.IsMountedOn(daemon.Host.Id) == true ? daemon.Mounts.TargetOf(volume.Name) : "", ""), AnswerJson.Default.MountpointAnswer);
     }
+
+    /// <summary>Null when there is none: of a name that no volume can have that is known without looking.</summary>
+    static ValueTask<Volume?> FindAsync(HttpContext http, HostDaemon daemon, string? name) =>
+        VolumeName.IsValid(name) ? daemon.Catalog.FindAsync(name!, http.RequestAborted) : new((Volume?)null);
 
     /// <summary>Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded.</summary>
     /// <param name="undo">Takes back a change that was done when nobody waited for it any more.</param>
@@ -132,7 +138,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
         {
             if (request.Fault is not null) throw new VolumeException(request.Fault);
             if (request.Body.Name is null) throw new VolumeException("the request names no volume: send {\"Name\": …}");
-            if (request.Body.ID?.Length > MaxIdLength) throw new VolumeException($"the mount id is longer than {MaxIdLength} characters: send the engine's own");
+            if (request.Body.ID is { } id && (id.Length > MaxIdLength || id.Any(c => char.IsControl(c) || char.IsSurrogate(c)))) throw new VolumeException($"the mount id {Quoted.Text(id)} is not one of an engine's, which have 64 hexadecimal digits: send the engine's own");
             daemon = await opening.WaitAsync(cancellation.Token);
             var work = change(daemon, request.Body, cancellation.Token);
             string? mountpoint;
@@ -216,6 +222,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, EngineGe
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} of {Volume} refused: {Error}")]
     partial void LogRefused(string kind, string? volume, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route} is not answered: {Reason}")]
+    partial void LogUntold(string route, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} of {Volume} failed unexpectedly")]
     partial void LogUnexpected(Exception e, string kind, string? volume);

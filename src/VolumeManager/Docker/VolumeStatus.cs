@@ -16,7 +16,9 @@ internal sealed record VolumeStatus(
     string? SizeEnforced,
     IReadOnlyList<HolderStatus> Holders,
     string CreatedOnHost,
-    string Epoch)
+    string Epoch,
+    string? GivenUp,
+    string? Stale)
 {
     internal static VolumeStatus Of(Volume volume, HostDaemon daemon) => new(
         EnumText.Of(volume.State),
@@ -25,16 +27,19 @@ internal sealed record VolumeStatus(
         volume.Labels.Count == 0 ? null : volume.Labels,
         volume.SizeBytes?.ToString(CultureInfo.InvariantCulture),
         volume.SizeBytes is null ? null : "no",
-        volume.Mounts.IsEmpty ? [] : [.. Mounts.Holders.Of(volume, daemon.Host).Select(HolderStatus.Of)],
+        volume.Mounts.IsEmpty ? [] : [.. Mounts.Holders.Of(volume, daemon.Catalog).Select(HolderStatus.Of)],
         volume.CreatedOnHost,
-        volume.Epoch.ToString(CultureInfo.InvariantCulture));
+        volume.Epoch.ToString(CultureInfo.InvariantCulture),
+        daemon.Mounts.IsGivenUp(volume) ? "another host has taken the volume: stop the containers of this host that still use it" : null,
+        daemon.Catalog.StaleSince is { } since ? Rfc3339.Of(since) : null);
 }
 
 /// <summary>One host's use of a volume.</summary>
-internal sealed record HolderStatus(string Host, string Callers, string Mounts, string Since)
+internal sealed record HolderStatus(string Host, string State, string Callers, string Mounts, string Since)
 {
     internal static HolderStatus Of(Holders.Holder holder) => new(
         holder.Host,
+        holder.State,
         holder.Callers.ToString(CultureInfo.InvariantCulture),
         holder.Mounts.ToString(CultureInfo.InvariantCulture),
         Rfc3339.Of(holder.Since));

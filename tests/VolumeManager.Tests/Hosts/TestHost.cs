@@ -11,10 +11,19 @@ namespace VolumeManager.Tests.Hosts;
 public sealed class TestHost : IAsyncDisposable
 {
     readonly string _root;
+    readonly string? _database;
     CancellationTokenSource? _stop;
     Task<int>? _running;
 
     public TestHost()
+        : this("test-host", "", null)
+    {
+    }
+
+    /// <param name="database">A connection string for a host of a cluster; empty for one with a catalog of its own.</param>
+    /// <param name="dataRoot">A directory that hosts share; null for one of its own.</param>
+    /// <param name="direct">A connection string for the test's own questions, where the host's leads through a proxy.</param>
+    internal TestHost(string name, string database, string? dataRoot, string? direct = null)
     {
         _root = Directory.CreateTempSubdirectory("volman-").FullName;
         BootIdFile = Path.Combine(_root, "boot-id");
@@ -24,11 +33,13 @@ public sealed class TestHost : IAsyncDisposable
             Socket = Path.Combine(_root, "v.sock"),
             StateDirectory = Path.Combine(_root, "state"),
             MountRoot = Path.Combine(_root, "mnt"),
-            DataRoot = Path.Combine(_root, "data"),
-            HostName = "test-host",
+            DataRoot = dataRoot ?? Path.Combine(_root, "data"),
+            HostName = name,
+            Database = database,
             EngineGrace = TimeSpan.Zero,
             BootIdFile = BootIdFile,
         };
+        _database = direct ?? (database.Length > 0 ? database : null);
     }
 
     internal Settings Settings { get; set; }
@@ -99,7 +110,13 @@ public sealed class TestHost : IAsyncDisposable
         .Select(m => m.MountPoint[(Settings.MountRoot.Length + 1)..])
         .Order(StringComparer.Ordinal)];
 
-    internal CatalogContext OpenCatalog() => new(SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "catalog.db")));
+    /// <summary>The catalog: this host's own file, or the shared database, past whatever lies between it and the daemon.</summary>
+    internal CatalogContext OpenCatalog() => new(_database is null
+        ? SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "catalog.db"))
+        : PostgresSchema.Options(_database));
+
+    /// <summary>What this host has on its own disk beside a shared catalog.</summary>
+    internal CatalogContext OpenLedger() => new(SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "ledger.db")));
 
     /// <summary>The mount rows of a volume as <c>caller=count</c>, sorted.</summary>
     public async Task<string> MountRowsAsync(string volume)

@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>An SQLite file of this host, with the catalog's schema and one writer: the catalog of a single host, or the ledger of a host in a cluster.</summary>
+internal sealed partial class CatalogFile : IDisposable
+{
+    readonly CatalogWriter _writer;
+    readonly ConcurrentQueue<Change> _late = new();
+    readonly ILogger _log;
+
+    CatalogFile(string path, ILogger log)
+    {
+        Path = path;
+        _log = log;
+        _writer = new CatalogWriter(() => SqliteCatalog.Open(path), log);
+    }
+
+    internal string Path { get; }
+
+    /// <summary>Opens the file, which is made when it is missing, brings its schema up to date, and lets <paramref name="load"/> read it.</summary>
+    /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off.</exception>
+    internal static async Task<CatalogFile> OpenAsync(string path, bool migrate, Func<CatalogConnection, Task> load, ILogger log)
+    {
+        // SQLite gives its journal the mode of the database.
+        new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }).Dispose();
+        using var db = SqliteCatalog.Open(path);
+        await SqliteCatalog.MigrateAsync(db, path, migrate);
+        await load(db);
+        return new CatalogFile(path, log);
+    }
+
+    /// <summary>Applies a change; when the task completes it is on disk.</summary>
+    /// <returns>Whether the deciding statement changed anything.</returns>
+    /// <exception cref="VolumeException">The file cannot be written; nothing was changed.</exception>
+    internal Task<bool> ApplyAsync(Change change) => _writer.WriteAsync(async db => await db.ExecuteAsync(change) > 0, CancellationToken.None);
+
+    /// <summary>Applies a change that must not fail. When the disk is full it is kept, and applied by <see cref="FlushAsync"/>.</summary>
+    internal async Task ApplyEventuallyAsync(Change change)
+    {
+        try
+        {
+            await ApplyAsync(change);
+        }
+        catch (VolumeException e)
+        {
+            _late.Enqueue(change);
+            LogLate(e.Message);
+        }
+    }
+
+    /// <summary>Applies a change that nobody waits for.</summary>
+    internal void Post(Change change) => _ = ApplyAsync(change).ContinueWith(failed => _ = failed.Exception, TaskContinuationOptions.OnlyOnFaulted);
+
+    internal Task<T> ReadAsync<T>(Func<CatalogConnection, Task<T>> read, CancellationToken cancellation) => _writer.WriteAsync(read, cancellation);
+
+    internal async Task FlushAsync()
+    {
+        for (var pending = _late.Count; pending > 0 && _late.TryDequeue(out var change); pending--) await ApplyEventuallyAsync(change);
+    }
+
+    public void Dispose() => _writer.Dispose();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A release is not written down yet: {Reason}")]
+    partial void LogLate(string reason);
+}

@@ -1,0 +1,327 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Hosts;
+using VolumeManager.Ledger;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>
+/// The catalog that many hosts share. The database decides; what this host mounts is written into its own ledger as well, and while the database is away the
+/// ledger answers. What happens meanwhile is told when it is back (<see cref="ClusterJoin"/>).
+/// </summary>
+internal sealed partial class ClusterCatalog : VolumeCatalog
+{
+    // Another server takes over within some seconds; a single one that is away may stay so.
+    static readonly TimeSpan s_failoverTime = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan s_restartTime = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan s_janitorTime = TimeSpan.FromMinutes(5);
+
+    readonly ThisHost _host;
+    readonly TimeSpan _grace;
+    readonly PostgresDatabase _database;
+    readonly ClusterLink _link;
+    readonly Membership _membership;
+    readonly ILogger _log;
+    HostLedger _ledger = null!;
+    ClusterJoin _join = null!;
+    bool _isJanitor;
+
+    ClusterCatalog(Settings settings, ThisHost host, PostgresDatabase database, ILogger log)
+        : base(host.Id)
+    {
+        _host = host;
+        _grace = settings.TakeoverGrace;
+        _database = database;
+        _log = log;
+        _link = new ClusterLink(database.IsMultiHost ? s_failoverTime : s_restartTime);
+        _membership = new Membership(host, settings.Lease, database);
+    }
+
+    /// <summary>Opens the ledger. The database is not asked before <see cref="JoinAsync"/>.</summary>
+    /// <exception cref="VolumeException">The host has a catalog of its own, whose volumes the cluster does not know.</exception>
+    internal static async Task<ClusterCatalog> OpenAsync(Settings settings, StateDirectory state, ThisHost host, ILoggerFactory logs)
+    {
+        if (File.Exists(state.CatalogFile))
+        {
+            throw new VolumeException($"this host has a catalog of its own, {state.CatalogFile}, that the cluster does not know: run volman migrate --from-local, or move the file away to begin without its volumes");
+        }
+
+        var catalog = new ClusterCatalog(settings, host, new PostgresDatabase(settings.Database, host.Name), logs.CreateLogger<ClusterCatalog>());
+        catalog._ledger = await HostLedger.OpenAsync(state.LedgerFile, host, catalog.Index, logs.CreateLogger<HostLedger>());
+        catalog._join = new ClusterJoin(
+            host, settings.Lease, catalog._database, catalog._ledger, catalog.Index, catalog._link, catalog._membership, logs.CreateLogger<ClusterJoin>());
+        return catalog;
+    }
+
+    /// <summary>Joins the cluster if its database answers, and from then on keeps this host's lease and what it knows up to date.</summary>
+    /// <param name="attention">Told when this host has lost a volume that it has mounted.</param>
+    internal Task JoinAsync(Action attention, CancellationToken cancellation) => _join.StartAsync(attention, cancellation);
+
+    internal override Task Refused => _join.Refused;
+    internal override string Scope => "global";
+    internal override string Name => _database.Name;
+    internal override DateTime Now => _membership.Now;
+    internal override DateTime? StaleSince => _link.StaleSince;
+    internal override HostInfo InfoOf(Guid host) => _membership.InfoOf(host);
+
+    internal override async ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (!_link.IsOnline)
+            {
+                if (Index.TryFind(name, out var known)) return known;
+                await _link.WaitAsync();
+            }
+
+            try
+            {
+                await _database.ReadAsync(SharedVolumeRows.ByName(name), row => _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)), cancellation);
+                return Index.TryFind(name, out var found) ? found : null;
+            }
+            catch (CatalogAwayException e) when (attempt < 3)
+            {
+                _link.Lost(e.Message, Now);
+            }
+        }
+    }
+
+    internal override async ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            if (_link.IsOnline) await _join.RefreshAsync(cancellation);
+        }
+        catch (CatalogAwayException e)
+        {
+            _link.Lost(e.Message, Now);
+        }
+
+        return Index.All;
+    }
+
+    internal override async Task<bool> TryCreateAsync(Volume volume, Event entry)
+    {
+        var (made, now) = await DecideAsync(VolumeRows.Insert(volume, entry), SharedVolumeRows.ByName(volume.Name), volume.Name);
+        return made || now?.Id == volume.Id;
+    }
+
+    internal override async Task<Claim> ClaimAsync(Volume volume, Mount mount, Event entry)
+    {
+        if (volume.IsExclusive && volume.Mounts.Any(m => Index.IsOwn(m) && m.Epoch < volume.Epoch))
+        {
+            throw new VolumeException($"volume {volume.Name} was taken over by another host while this one was lost: stop the containers of this host that still use it, then try again");
+        }
+
+        if (await TryClaimOnlineAsync(volume, mount, entry) is { } claim)
+        {
+            return claim.Made ? claim with { Volume = await KeepClaimAsync(claim.Volume!, mount with { Epoch = claim.Volume!.Epoch }, untold: null) } : claim;
+        }
+
+        // Shared, and the database is away: nobody can be in our way but one who removes the volume, and that one's trash is kept until we were heard again.
+        return volume.State == VolumeState.Ready ? new Claim(true, await KeepClaimAsync(volume, mount, entry)) : new Claim(false, volume);
+    }
+
+    /// <returns>Null when the database is away and the volume may be mounted without it.</returns>
+    async Task<Claim?> TryClaimOnlineAsync(Volume volume, Mount mount, Event entry)
+    {
+        if (!volume.IsExclusive && !_link.IsOnline) return null;
+        try
+        {
+            var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: volume.IsExclusive);
+            if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch && now.Mounts.Any(m => !Index.IsOwn(m)))
+            {
+                (made, now) = await TakeOverAsync(now, mount, entry);
+            }
+
+            return new Claim(made, now);
+        }
+        catch (CatalogAwayException) when (!volume.IsExclusive)
+        {
+            // Perhaps it was claimed, and only the answer was lost: the ledger tells what is true.
+            return null;
+        }
+        catch (CatalogAwayException)
+        {
+            _link.Doubt(volume.Id, volume.Name);
+            throw;
+        }
+    }
+
+    async Task<(bool Made, Volume? Now)> TakeOverAsync(Volume volume, Mount mount, Event entry)
+    {
+        // Whether they are lost for long enough is for the database to say.
+        if (volume.Mounts.Any(m => !Index.IsOwn(m) && InfoOf(m.HostId).State == "live")) return (false, volume);
+        var from = string.Join(", ", volume.Mounts.Where(m => !Index.IsOwn(m)).Select(m => InfoOf(m.HostId).Name).Distinct());
+        var takeover = new Event
+        {
+            At = Now, Host = _host.Name, VolumeId = volume.Id, VolumeName = volume.Name, Kind = EventKind.Takeover, CallerId = mount.CallerId, Detail = $"from {from}, epoch {volume.Epoch + 1}",
+        };
+        var (made, now) = await DecideAsync(MountRows.TakeOver(mount, _grace, takeover, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
+        if (made) LogTakenOver(volume.Name, from, volume.Epoch + 1);
+        return (made, now);
+    }
+
+    /// <summary>Writes a claim into the ledger; one that cannot be written there is given back.</summary>
+    async Task<Volume> KeepClaimAsync(Volume volume, Mount mount, Event? untold)
+    {
+        try
+        {
+            await _ledger.KeepMountAsync(volume, mount, untold);
+        }
+        catch
+        {
+            if (untold is null && _link.Tell(volume.Id, volume.Name)) await _join.TellAsync(volume.Id, volume.Name);
+            throw;
+        }
+
+        var now = Index.SetOwn(volume, [.. OwnOf(volume).Where(m => m.CallerId != mount.CallerId), mount]);
+        if (_link.Tell(volume.Id, volume.Name) && untold is not null) await _join.TellAsync(volume.Id, volume.Name);
+        return now;
+    }
+
+    internal override Task ReleaseAsync(Volume volume, Mount mount, int left, Event entry) => LeaveAsync(
+        volume, [(mount, left, entry)], left > 0 ? OwnOf(volume).Replace(mount, mount with { Count = left }) : OwnOf(volume).Remove(mount));
+
+    internal override Task DropAsync(Volume volume, IReadOnlyList<(Mount Mount, Event Entry)> stale) => LeaveAsync(
+        volume, [.. stale.Select(s => (s.Mount, 0, s.Entry))], OwnOf(volume).RemoveRange(stale.Select(s => s.Mount)));
+
+    /// <summary>First the ledger, then the database.</summary>
+    async Task LeaveAsync(Volume volume, IReadOnlyList<(Mount Mount, int Left, Event Entry)> left, ImmutableArray<Mount> own)
+    {
+        await _ledger.LeaveAsync(left);
+        Index.SetOwn(volume, own);
+        if (!_link.Tell(volume.Id, volume.Name)) return;
+        try
+        {
+            var change = Change.Of(
+                MountRows.Touch(volume.Id), left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Entry)]));
+            await _database.ApplyAsync(change, SharedVolumeRows.ById(volume.Id), (_, row) => _join.Learn(volume.Name, SharedVolumeRows.Read(row, _membership.Learn)));
+            _ledger.ForgetTold([.. left.Select(l => l.Entry)]);
+        }
+        catch (CatalogAwayException e)
+        {
+            _link.Doubt(volume.Id, volume.Name);
+            _link.Lost(e.Message, Now);
+        }
+        catch (VolumeException e)
+        {
+            _link.Doubt(volume.Id, volume.Name);
+            LogNotTold(volume.Name, e.Message);
+        }
+    }
+
+    internal override async Task SetProvisionedAsync(Volume provisioned, Event entry)
+    {
+        try
+        {
+            if (_link.IsOnline)
+            {
+                await DecideAsync(VolumeRows.SetProvisioned(provisioned, entry), SharedVolumeRows.ById(provisioned.Id), provisioned.Name, patient: false);
+                return;
+            }
+        }
+        catch (CatalogAwayException)
+        {
+            // Told with the mount that it is part of.
+        }
+
+        await _ledger.CopyAsync(provisioned, entry);
+        Index.Learn(provisioned);
+        if (_link.Tell(provisioned.Id, provisioned.Name)) await _join.TellAsync(provisioned.Id, provisioned.Name);
+    }
+
+    internal override async Task<Volume?> BeginRemovalAsync(Volume volume) =>
+        (await DecideAsync(VolumeRows.BeginRemoval(volume, Now), SharedVolumeRows.ById(volume.Id), volume.Name)).Now is { IsLiving: true } now ? now : null;
+
+    internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
+
+    internal override Task EndRemovalAsync(Volume removed, Event entry) => DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name);
+
+    internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation)
+    {
+        var due = new List<Volume>();
+        _isJanitor = false;
+        if (!_link.IsOnline) return due;
+        _isJanitor = await _database.ApplyAsync(Change.Quiet($"""
+            UPDATE catalog SET janitor_host_id = {_host.Id}, janitor_until = now() + {s_janitorTime}
+            WHERE id = 1 AND (janitor_until IS NULL OR janitor_until < now() OR janitor_host_id = {_host.Id})
+            """)) > 0;
+        if (_isJanitor) await _database.ReadAsync(VolumeRows.Due(Now, rootId, everyHost: true, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        return due;
+    }
+
+    internal override Task SetGoneAsync(Volume volume, Event entry) => DecideAsync(VolumeRows.SetGone(volume, Now, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
+
+    internal override Task ForgetAsync(Volume volume) => _database.ApplyAsync(VolumeRows.Forget(volume));
+
+    internal override async Task<int> PruneHistoryAsync(DateTime before, int limit) => _isJanitor ? await _database.ApplyAsync(Change.Quiet(EventRows.Prune(before, limit))) : 0;
+
+    internal override void Record(Event entry) => _ = RecordAsync(entry);
+
+    async Task RecordAsync(Event entry)
+    {
+        try
+        {
+            if (_link.IsOnline)
+            {
+                await _database.ApplyAsync(Change.Quiet(EventRows.Append(entry)));
+                return;
+            }
+        }
+        catch (CatalogAwayException e)
+        {
+            _link.Lost(e.Message, Now);
+        }
+        catch (VolumeException e)
+        {
+            LogNotTold(entry.VolumeName, e.Message);
+            return;
+        }
+
+        _ledger.Record(entry);
+    }
+
+    internal override void RaiseGeneration(long generation, Event entry) => _ledger.RaiseGeneration(_host, generation, entry);
+
+    internal override Task FlushAsync() => _ledger.FlushAsync();
+
+    /// <summary>Lets the database decide a change and learns what has become of the volume, in one round trip. Asked again when the link broke and came back.</summary>
+    /// <param name="patient">Whether to wait for the link.</param>
+    /// <exception cref="CatalogAwayException">The database is away; whether the change was made is known when it is back.</exception>
+    async Task<(bool Made, Volume? Now)> DecideAsync(Change change, FormattableString readBack, string name, bool patient = true)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (patient) await _link.WaitAsync();
+            try
+            {
+                Volume? now = null;
+                var made = await _database.ApplyAsync(change, readBack, (_, row) => now = _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)));
+                return (made > 0, now);
+            }
+            catch (CatalogAwayException e)
+            {
+                _link.Lost(e.Message, Now);
+                if (!patient || attempt == 3) throw;
+            }
+        }
+    }
+
+    ImmutableArray<Mount> OwnOf(Volume volume) => Index.TryFind(volume.Name, out var known) && known.Id == volume.Id ? [.. known.Mounts.Where(Index.IsOwn)] : [];
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _join.DisposeAsync();
+        _ledger.Dispose();
+        await _database.DisposeAsync();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume}: taken over from {Hosts}, epoch {Epoch}")]
+    partial void LogTakenOver(string volume, string hosts, long epoch);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The cluster's catalog cannot be told of {Volume} now: {Reason}")]
+    partial void LogNotTold(string? volume, string reason);
+}

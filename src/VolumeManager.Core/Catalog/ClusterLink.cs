@@ -1,0 +1,108 @@
+namespace VolumeManager.Catalog;
+
+/// <summary>
+/// Whether this host is in touch with the shared catalog: away, joining (in touch, telling what happened meanwhile), or online. What the host does while it is not
+/// online it remembers as volumes to be told of; it goes online in the moment when none is left.
+/// </summary>
+/// <param name="patience">For how long after the loss a request waits for the link to come back: another server may take over.</param>
+internal sealed class ClusterLink(TimeSpan patience)
+{
+    // Joining reads and tells all; who asks meanwhile is better served by a wait than by a refusal.
+    static readonly TimeSpan s_joinTime = TimeSpan.FromSeconds(15);
+
+    readonly Lock _gate = new();
+    readonly HashSet<(Guid Id, string Name)> _untold = [];
+    TaskCompletionSource _online = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    DateTime _since = DateTime.UtcNow;
+    long _lostAt = Environment.TickCount64;
+    bool _isJoining;
+    string _reason = "it was not reached yet";
+
+    /// <summary>Told when the link is lost.</summary>
+    internal Action? OnLost { get; set; }
+
+    internal bool IsOnline => _online.Task.IsCompleted;
+
+    /// <summary>Since when what is known may be out of date; null when online. By this host's clock.</summary>
+    internal DateTime? StaleSince => IsOnline ? null : _since;
+
+    internal void Lost(string reason, DateTime now)
+    {
+        lock (_gate)
+        {
+            _isJoining = false;
+            _reason = reason;
+            if (!IsOnline) return;
+            _online = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _since = now;
+            _lostAt = Environment.TickCount64;
+        }
+
+        OnLost?.Invoke();
+    }
+
+    internal void BeginJoin()
+    {
+        lock (_gate) _isJoining = true;
+    }
+
+    /// <summary>The volumes to be told of, each once; none when the link is online from now on.</summary>
+    internal IReadOnlyList<(Guid Id, string Name)> TakeUntoldOrGoOnline()
+    {
+        lock (_gate)
+        {
+            if (_untold.Count == 0 && _isJoining)
+            {
+                _isJoining = false;
+                _online.TrySetResult();
+            }
+
+            return TakeUntold();
+        }
+    }
+
+    internal IReadOnlyList<(Guid Id, string Name)> TakeUntold()
+    {
+        lock (_gate)
+        {
+            (Guid, string)[] untold = [.. _untold];
+            _untold.Clear();
+            return untold;
+        }
+    }
+
+    /// <summary>This host's mounts of a volume have changed in its ledger.</summary>
+    /// <returns>True when the link is online and the caller has to tell it; otherwise it is told with the rest.</returns>
+    internal bool Tell(Guid id, string name)
+    {
+        lock (_gate)
+        {
+            if (!IsOnline) _untold.Add((id, name));
+            return IsOnline;
+        }
+    }
+
+    /// <summary>What the shared catalog has of a volume's mounts is in doubt: told again with the next heartbeat, or join.</summary>
+    internal void Doubt(Guid id, string name)
+    {
+        lock (_gate) _untold.Add((id, name));
+    }
+
+    /// <summary>Waits while there is hope.</summary>
+    /// <exception cref="CatalogAwayException">There is none for now.</exception>
+    internal async Task WaitAsync()
+    {
+        if (IsOnline) return;
+        var left = (_isJoining ? s_joinTime : patience) - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lostAt);
+        try
+        {
+            if (_isJoining && left < TimeSpan.FromSeconds(2)) left = TimeSpan.FromSeconds(2);
+            if (left <= TimeSpan.Zero) throw new TimeoutException();
+            await _online.Task.WaitAsync(left);
+        }
+        catch (TimeoutException e)
+        {
+            throw new CatalogAwayException($"the cluster's catalog is away since {_since:u} ({_reason}): volumes that are known can be looked at, unmounted, and mounted if they are shared; for the rest try again when it is back", e);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using Microsoft.Extensions.Logging;
+using VolumeManager.Hosts;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>The catalog of one host. This process alone writes it, and puts each change into memory when it is on disk and before it is acknowledged, so memory answers.</summary>
+internal sealed partial class LocalCatalog : VolumeCatalog
+{
+    readonly ThisHost _host;
+    CatalogFile _file = null!;
+
+    LocalCatalog(ThisHost host)
+        : base(host.Id) => _host = host;
+
+    internal override string Scope => "local";
+
+    internal override string Name => _file.Path;
+
+    internal override DateTime Now => DateTime.UtcNow;
+
+    /// <summary>Opens the file and counts the engine's generations on from it.</summary>
+    internal static async Task<LocalCatalog> OpenAsync(string path, bool migrate, ThisHost host, ILogger log)
+    {
+        var catalog = new LocalCatalog(host);
+        catalog._file = await CatalogFile.OpenAsync(path, migrate, async db =>
+        {
+            await HostRows.ContinueGenerationsAsync(db, host);
+            await catalog.TryRegisterAsync(db, log);
+            await catalog.Index.LoadAsync(db);
+        }, log);
+        return catalog;
+    }
+
+    /// <summary>A full disk must not keep Get, List and Path from being answered: they only read.</summary>
+    async Task TryRegisterAsync(CatalogConnection db, ILogger log)
+    {
+        try
+        {
+            await db.InTransactionAsync(async transaction =>
+            {
+                await transaction.ExecuteAsync(HostRows.ForgetOthers(_host));
+                await transaction.ExecuteAsync(HostRows.Keep(_host, Now));
+            });
+        }
+        catch (System.Data.Common.DbException e)
+        {
+            LogNotRegistered(log, e.Message);
+        }
+    }
+
+    internal override HostInfo InfoOf(Guid host) => new(_host.Name, "live");
+
+    internal override ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation) => new(Index.TryFind(name, out var volume) ? volume : null);
+
+    internal override ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation) => new(Index.All);
+
+    internal override async Task<bool> TryCreateAsync(Volume volume, Event entry)
+    {
+        if (!await _file.ApplyAsync(VolumeRows.Insert(volume, entry))) return false;
+        Index.Put(volume);
+        return true;
+    }
+
+    internal override async Task<Claim> ClaimAsync(Volume volume, Mount mount, Event entry) => await _file.ApplyAsync(MountRows.Claim(mount, entry))
+        ? new Claim(true, Index.SetOwn(volume, [.. volume.Mounts.Where(m => m.CallerId != mount.CallerId), mount]))
+        : new Claim(false, Index.TryFind(volume.Name, out var now) ? now : null);
+
+    internal override Task ReleaseAsync(Volume volume, Mount mount, int left, Event entry)
+    {
+        Index.SetOwn(volume, left > 0 ? volume.Mounts.Replace(mount, mount with { Count = left }) : volume.Mounts.Remove(mount));
+        return _file.ApplyEventuallyAsync(Change.Of(MountRows.Leave(mount, left), MountRows.Touch(volume.Id), EventRows.Append(entry)));
+    }
+
+    internal override async Task DropAsync(Volume volume, IReadOnlyList<(Mount Mount, Event Entry)> stale)
+    {
+        await _file.ApplyAsync(Change.Of(
+            MountRows.Touch(volume.Id), stale.SelectMany(s => (FormattableString[])[MountRows.Leave(s.Mount, 0), EventRows.Append(s.Entry)])));
+        Index.SetOwn(volume, volume.Mounts.RemoveRange(stale.Select(s => s.Mount)));
+    }
+
+    internal override async Task SetProvisionedAsync(Volume provisioned, Event entry)
+    {
+        await _file.ApplyAsync(VolumeRows.SetProvisioned(provisioned, entry));
+        Index.Put(provisioned);
+    }
+
+    internal override async Task<Volume?> BeginRemovalAsync(Volume volume)
+    {
+        var removing = volume with { State = VolumeState.Removing, RemovedAt = Now };
+        if (!await _file.ApplyAsync(VolumeRows.BeginRemoval(volume, removing.RemovedAt.Value))) return volume;
+        Index.Put(removing);
+        return removing;
+    }
+
+    internal override async Task CancelRemovalAsync(Volume volume)
+    {
+        await _file.ApplyAsync(VolumeRows.CancelRemoval(volume));
+        Index.Put(volume with { State = VolumeState.Ready, RemovedAt = null });
+    }
+
+    internal override async Task EndRemovalAsync(Volume removed, Event entry)
+    {
+        await _file.ApplyAsync(VolumeRows.SetRemoved(removed, entry));
+        Index.Remove(removed);
+    }
+
+    internal override Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
+    {
+        var due = new List<Volume>();
+        await db.ReadAsync(VolumeRows.Due(Now, rootId, everyHost: false, limit), row => due.Add(VolumeRows.Read(row)));
+        return due;
+    }, cancellation);
+
+    internal override Task SetGoneAsync(Volume volume, Event entry) => _file.ApplyAsync(VolumeRows.SetGone(volume, Now, entry));
+
+    internal override Task ForgetAsync(Volume volume) => _file.ApplyAsync(VolumeRows.Forget(volume));
+
+    internal override Task<int> PruneHistoryAsync(DateTime before, int limit) => _file.ReadAsync(db => db.ExecuteAsync(EventRows.Prune(before, limit)), CancellationToken.None);
+
+    internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
+
+    internal override void RaiseGeneration(long generation, Event entry) => _file.Post(Change.Quiet(HostRows.SetGeneration(_host, generation), EventRows.Append(entry)));
+
+    internal override Task FlushAsync() => _file.FlushAsync();
+
+    public override ValueTask DisposeAsync()
+    {
+        _file.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written at the start, so volumes can be looked at only: {Reason}")]
+    static partial void LogNotRegistered(ILogger log, string reason);
+}

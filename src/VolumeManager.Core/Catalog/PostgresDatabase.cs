@@ -1,0 +1,154 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Globalization;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>The shared catalog's PostgreSQL: every change and every question is one round trip over a small pool of connections.</summary>
+internal sealed class PostgresDatabase : IAsyncDisposable
+{
+    // Parsing a text for its braces costs more than sending it; there are some fifty texts.
+    static readonly ConcurrentDictionary<string, string> s_positional = new(StringComparer.Ordinal);
+
+    readonly NpgsqlDataSource _source;
+
+    /// <param name="connectionString">As the user wrote it; what it leaves open gets bounds below the engine's own.</param>
+    /// <exception cref="VolumeException">It is no connection string.</exception>
+    internal PostgresDatabase(string connectionString, string hostName)
+    {
+        var settings = Parse(connectionString);
+        void Default(string key, object value)
+        {
+            if (!settings.ContainsKey(key)) settings[key] = value;
+        }
+
+        Default("Application Name", $"volman@{hostName}"[..Math.Min(63, hostName.Length + 7)]);
+        Default("Maximum Pool Size", 8);
+        Default("Timeout", 3);
+        Default("Command Timeout", 5);
+        Default("Cancellation Timeout", 500);
+        Default("Keepalive", 15);
+        Default("Max Auto Prepare", 64);
+        Default("Auto Prepare Min Usages", 2);
+        Default("Host Recheck Seconds", 1);
+        Default("GSS Encryption Mode", "Disable");
+        // A daemon that stops in the middle of a change must not keep the others waiting for longer than they would wait.
+        Default("Options", "-c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000");
+        IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
+        Name = $"{settings.Database ?? settings.Username} on {settings.Host}";
+        _source = NpgsqlDataSource.Create(settings.ConnectionString);
+    }
+
+    /// <summary>What it is called in messages: database and host, no secret.</summary>
+    internal string Name { get; }
+
+    /// <summary>Whether another server may take over while we wait.</summary>
+    internal bool IsMultiHost { get; }
+
+    static NpgsqlConnectionStringBuilder Parse(string connectionString)
+    {
+        try
+        {
+            var settings = new NpgsqlConnectionStringBuilder(connectionString);
+            return string.IsNullOrEmpty(settings.Host) ? throw new VolumeException("the setting database names no Host: write a connection string such as Host=db;Database=volman;Username=volman") : settings;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException)
+        {
+            // Not the message of the driver, which may quote the text and with it the password.
+            throw new VolumeException("the setting database is no PostgreSQL connection string: write one such as Host=db;Database=volman;Username=volman", e);
+        }
+    }
+
+    /// <summary>Runs a change. Nothing cancels it: what was sent may be done, and its sender must learn whether.</summary>
+    /// <param name="row">Gets each row that a statement gave back, with the number of its result set.</param>
+    /// <returns>How many rows the deciding statement affected.</returns>
+    /// <exception cref="CatalogAwayException">The database does not answer; whether the change was made is not known.</exception>
+    /// <exception cref="VolumeException">The database refused; nothing was changed.</exception>
+    internal async Task<int> ApplyAsync(Change change, FormattableString? readBack = null, Action<int, DbDataReader>? row = null)
+    {
+        var affected = await RunAsync(readBack is null ? change.Statements : [.. change.Statements, readBack], row, CancellationToken.None);
+        return affected[change.Decision];
+    }
+
+    /// <summary>Asks questions, all in one round trip and of one moment or of one shortly after the other.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => RunAsync([query], (_, reader) => row(reader), cancellation);
+
+    internal async Task<int[]> RunAsync(IReadOnlyList<FormattableString> statements, Action<int, DbDataReader>? row, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellation);
+            await using var batch = connection.CreateBatch();
+            foreach (var statement in statements) batch.BatchCommands.Add(Bind(statement));
+            await using (var reader = await batch.ExecuteReaderAsync(cancellation))
+            {
+                var set = 0;
+                do
+                {
+                    while (await reader.ReadAsync(cancellation)) row?.Invoke(set, reader);
+                    if (reader.FieldCount > 0) set++;
+                }
+                while (await reader.NextResultAsync(cancellation));
+            }
+
+            return [.. ((IEnumerable<DbBatchCommand>)batch.BatchCommands).Select(command => command.RecordsAffected)];
+        }
+        catch (Exception e) when (IsAway(e))
+        {
+            throw new CatalogAwayException($"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+        }
+        catch (PostgresException e)
+        {
+            throw new VolumeException($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
+        }
+    }
+
+    /// <summary>A connection for work that is neither a change nor a question of the daemon: migration, promotion.</summary>
+    internal ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellation) => _source.OpenConnectionAsync(cancellation);
+
+    internal static NpgsqlBatchCommand Bind(FormattableString sql)
+    {
+        var command = new NpgsqlBatchCommand(s_positional.GetOrAdd(
+            sql.Format, (format, count) => string.Format(CultureInfo.InvariantCulture, format, [.. Enumerable.Range(1, count).Select(i => (object)$"${i}")]), sql.ArgumentCount));
+        for (var i = 0; i < sql.ArgumentCount; i++) command.Parameters.Add(Parameter(sql.GetArgument(i)!));
+        return command;
+    }
+
+    static NpgsqlParameter Parameter(object value) => value switch
+    {
+        TypedNull { Type: System.Data.DbType.DateTime } => new NpgsqlParameter { NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz, Value = DBNull.Value },
+        TypedNull unknown => new NpgsqlParameter { DbType = unknown.Type, Value = DBNull.Value },
+        _ => new NpgsqlParameter { Value = value },
+    };
+
+    /// <summary>Whether this tells of the way to the database, or of a server that is no primary, rather than of the statement.</summary>
+    internal static bool IsAway(Exception e) => e switch
+    {
+        // Shut down or crashed, no connection left, a demoted primary, a login or database that is not there (yet), the link itself.
+        PostgresException postgres => postgres.SqlState is "53300" or "25006" or "3D000" || postgres.SqlState[..2] is "08" or "28" || postgres.SqlState.StartsWith("57P", StringComparison.Ordinal),
+        NpgsqlException or TimeoutException or SocketException or IOException => true,
+        _ => false,
+    };
+
+    static string Reason(Exception e) => (e is NpgsqlException { InnerException: AggregateException all } ? all.InnerExceptions[^1] : e.GetBaseException()) switch
+    {
+        PostgresException postgres => postgres.MessageText,
+        var other => other.Message.ReplaceLineEndings(" "),
+    };
+
+    static string Cure(PostgresException e) => e.SqlState switch
+    {
+        PostgresErrorCodes.InsufficientPrivilege => "grant the daemon's role what docs/postgresql.sql grants",
+        PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn => "run volman migrate",
+        PostgresErrorCodes.DiskFull => "free space on the database's disk, then try again",
+        _ => "try again, or see the database's log",
+    };
+
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+}
+
+/// <summary>The shared catalog cannot be asked now. Get, List and Path must not make "no such volume" of it.</summary>
+internal sealed class CatalogAwayException(string message, Exception? inner = null) : VolumeException(message, inner);

@@ -1,0 +1,49 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>The shared catalog's schema: brought up to date by <c>volman migrate</c>, looked at by every daemon.</summary>
+internal static class PostgresSchema
+{
+    public const string MigrationsAssembly = "VolumeManager.Migrations.Postgres";
+
+    // Any number that nobody else takes ("volman" in ASCII).
+    const long Lock = 0x766F6C6D616E;
+
+    /// <summary>The context's options for a database.</summary>
+    public static DbContextOptions<CatalogContext> Options(string connectionString) => new DbContextOptionsBuilder<CatalogContext>()
+        .UseNpgsql(connectionString, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600))
+        .Options;
+
+    /// <summary>Brings the schema up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
+    /// <returns>The migrations that were applied.</returns>
+    /// <exception cref="CatalogSchemaException">The schema is newer than this program; nothing was changed.</exception>
+    internal static async Task<IReadOnlyList<string>> MigrateAsync(string connectionString, bool dryRun, CancellationToken cancellation)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(cancellation);
+        // EF's own lock is on a table that is not there before the first migration.
+        await using (var take = new NpgsqlCommand($"SELECT pg_advisory_lock({Lock})", connection) { CommandTimeout = 600 }) await take.ExecuteNonQueryAsync(cancellation);
+        await using var context = new CatalogContext(new DbContextOptionsBuilder<CatalogContext>()
+            .UseNpgsql(connection, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600)).Options);
+        SchemaVersion.CheckNotNewer([.. await context.Database.GetAppliedMigrationsAsync(cancellation)], SchemaVersion.Known(MigrationsAssembly));
+        List<string> pending = [.. await context.Database.GetPendingMigrationsAsync(cancellation)];
+        if (!dryRun && pending.Count > 0) await context.Database.MigrateAsync(cancellation);
+        return pending;
+    }
+
+    /// <exception cref="CatalogSchemaException">The schema is older than this program, or newer and <paramref name="newerIsRefused"/>.</exception>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    /// <param name="newerIsRefused">False for a daemon that was there before: the schema grows under it in an upgrade, and only grows.</param>
+    internal static async Task CheckAsync(PostgresDatabase database, bool newerIsRefused, CancellationToken cancellation)
+    {
+        var applied = new List<string>();
+        var known = SchemaVersion.Known(MigrationsAssembly);
+        var isThere = false;
+        await database.ReadAsync($"SELECT to_regclass('\"__EFMigrationsHistory\"') IS NOT NULL", row => isThere = row.GetBoolean(0), cancellation);
+        if (isThere) await database.ReadAsync($"SELECT \"MigrationId\" FROM \"__EFMigrationsHistory\" ORDER BY 1", row => applied.Add(row.GetString(0)), cancellation);
+        if (newerIsRefused) SchemaVersion.CheckNotNewer(applied, known);
+        SchemaVersion.CheckNotOlder(applied, known, "run volman migrate with a role that owns the database");
+    }
+}

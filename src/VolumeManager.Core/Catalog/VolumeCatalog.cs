@@ -1,0 +1,92 @@
+using VolumeManager.Hosts;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>
+/// What exists and who uses it: the one place where that is asked, decided and written down. One host has it in a file of its own (<see cref="LocalCatalog"/>); the
+/// hosts of a cluster share a database, and each keeps a ledger beside it (<see cref="ClusterCatalog"/>).
+/// </summary>
+/// <remarks>Whoever changes a volume holds its lock (<see cref="VolumeLocks"/>).</remarks>
+internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
+{
+    /// <summary>What is known without asking anybody.</summary>
+    internal VolumeIndex Index { get; } = new(hostId);
+
+    /// <summary><c>local</c> or <c>global</c>, as the engine is told.</summary>
+    internal abstract string Scope { get; }
+
+    /// <summary>What it is called in messages: a file, or a database and its server.</summary>
+    internal abstract string Name { get; }
+
+    /// <summary>Faults when this host must not take part in the cluster.</summary>
+    internal virtual Task Refused { get; } = new TaskCompletionSource().Task;
+
+    /// <summary>UTC, by the catalog's clock.</summary>
+    internal abstract DateTime Now { get; }
+
+    /// <summary>Since when the shared catalog cannot be asked; null when it can.</summary>
+    internal virtual DateTime? StaleSince => null;
+
+    internal abstract HostInfo InfoOf(Guid host);
+
+    /// <summary>The volume as it is now; null when there is none.</summary>
+    /// <exception cref="CatalogAwayException">It is not known whether there is one.</exception>
+    internal abstract ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation);
+
+    /// <summary>All volumes as they are now, or, while the shared catalog is away, as they were last known.</summary>
+    internal abstract ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation);
+
+    /// <summary>Adds a volume.</summary>
+    /// <returns>False when its name or its directory is taken.</returns>
+    internal abstract Task<bool> TryCreateAsync(Volume volume, Event entry);
+
+    /// <summary>Claims a volume for a caller of this host.</summary>
+    /// <param name="volume">As the caller knows it; the catalog decides by what it has become.</param>
+    internal abstract Task<Claim> ClaimAsync(Volume volume, Mount mount, Event entry);
+
+    /// <summary>Leaves that many of a caller's mounts. Always succeeds: whoever leaves has left already, and what cannot be written now is written later.</summary>
+    internal abstract Task ReleaseAsync(Volume volume, Mount mount, int left, Event entry);
+
+    /// <summary>Drops mounts of this host that nothing holds any more.</summary>
+    internal abstract Task DropAsync(Volume volume, IReadOnlyList<(Mount Mount, Event Entry)> stale);
+
+    internal abstract Task SetProvisionedAsync(Volume provisioned, Event entry);
+
+    /// <summary>Closes a volume to new mounts.</summary>
+    /// <returns>The volume in state <c>removing</c>; as it is now, or null for none, when some host holds a mount of it or it is gone.</returns>
+    internal abstract Task<Volume?> BeginRemovalAsync(Volume volume);
+
+    internal abstract Task CancelRemovalAsync(Volume volume);
+
+    /// <summary>Ends a removal: the volume is trashed or gone.</summary>
+    internal abstract Task EndRemovalAsync(Volume removed, Event entry);
+
+    /// <summary>The removed volumes of a data root whose time has come. Empty when another host looks after them.</summary>
+    internal abstract Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation);
+
+    /// <summary>The trashed data is deleted.</summary>
+    internal abstract Task SetGoneAsync(Volume volume, Event entry);
+
+    internal abstract Task ForgetAsync(Volume volume);
+
+    /// <summary>Deletes a batch of the oldest events.</summary>
+    /// <returns>How many.</returns>
+    internal abstract Task<int> PruneHistoryAsync(DateTime before, int limit);
+
+    /// <summary>Adds an event that nobody waits for. It is lost if the daemon dies within the next moment.</summary>
+    internal abstract void Record(Event entry);
+
+    /// <summary>Another engine has come.</summary>
+    internal abstract void RaiseGeneration(long generation, Event entry);
+
+    /// <summary>Writes down what could not be written when it came.</summary>
+    internal abstract Task FlushAsync();
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>What became of a claim.</summary>
+/// <param name="Volume">The volume as it is now, this mount included if it was made; null when it is gone.</param>
+internal readonly record struct Claim(bool Made, Volume? Volume);

@@ -1,0 +1,275 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Ledger;
+
+/// <summary>
+/// Keeps this host a part of its cluster: joins, renews the lease, takes in what others change, and when the link was lost joins anew. To join is to hear all that
+/// the catalog knows, and to tell it all that the ledger knows: the mounts as they are, and in their order the events that it has not heard.
+/// </summary>
+internal sealed partial class ClusterJoin(
+    ThisHost host, TimeSpan lease, PostgresDatabase database, HostLedger ledger, VolumeIndex index, ClusterLink link, Membership membership, ILogger log) : IAsyncDisposable
+{
+    const int Batch = 200;
+    static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(500);
+    static readonly TimeSpan s_firstAttempt = TimeSpan.FromSeconds(4);
+
+    readonly CancellationTokenSource _stopping = new();
+    readonly SemaphoreSlim _wake = new(0);
+    readonly TaskCompletionSource _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly HashSet<Guid> _lostVolumes = [];
+    Action _attention = () => { };
+    Task _running = Task.CompletedTask;
+    long _revision;
+    bool _hasJoined;
+    string? _lastFailure;
+
+    /// <summary>Faults when this host must not take part in the cluster.</summary>
+    internal Task Refused => _refused.Task;
+
+    /// <summary>Joins, or gives up for now when the database does not answer soon, and then keeps joined in the background.</summary>
+    /// <exception cref="HostRefusedException">Another machine has this host's name or id.</exception>
+    /// <exception cref="CatalogSchemaException">The schema does not fit this program.</exception>
+    internal async Task StartAsync(Action attention, CancellationToken cancellation)
+    {
+        _attention = attention;
+        link.OnLost = () => _wake.Release();
+        var first = TryJoinAsync();
+        await Task.WhenAny(first, Task.Delay(s_firstAttempt, cancellation));
+        if (first.IsCompleted) await first;
+        _running = RunAsync(first);
+    }
+
+    async Task RunAsync(Task first)
+    {
+        await first.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _wake.WaitAsync(link.IsOnline ? lease / 3 : s_retry, _stopping.Token);
+                if (link.IsOnline) await RenewAsync();
+                else await TryJoinAsync();
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (CatalogAwayException e)
+            {
+                link.Lost(e.Message, membership.Now);
+                LogLost(e.Message);
+            }
+            catch (Exception e) when (e is HostRefusedException or CatalogSchemaException && !_hasJoined)
+            {
+                _refused.TrySetException(e);
+                return;
+            }
+            catch (HostRefusedException e)
+            {
+                _refused.TrySetException(e);
+                return;
+            }
+#pragma warning disable CA1031 // The lease must be kept, whatever one turn met.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                link.Lost(e.Message, membership.Now);
+                LogFailed(e);
+            }
+        }
+    }
+
+    async Task RenewAsync()
+    {
+        var heard = new List<Volume>();
+        await membership.RenewAsync(_revision, row => Take(SharedVolumeRows.Read(row, membership.Learn), heard));
+        ledger.Copy(heard);
+        await DeliverAsync();
+        foreach (var (id, name) in link.TakeUntold()) await TellAsync(id, name);
+    }
+
+    /// <summary>Hears what has changed.</summary>
+    internal async Task RefreshAsync(CancellationToken cancellation)
+    {
+        var heard = new List<Volume>();
+        await database.ReadAsync(SharedVolumeRows.ChangedSince(_revision), row => Take(SharedVolumeRows.Read(row, membership.Learn), heard), cancellation);
+        ledger.Copy(heard);
+    }
+
+    void Take((long Revision, Volume? Volume) row, List<Volume> heard)
+    {
+        // All rows are of one moment, so the first is as good as the last.
+        if (row.Volume is not null)
+        {
+            heard.Add(row.Volume);
+            index.Learn(row.Volume);
+        }
+
+        InterlockedMax(ref _revision, row.Revision);
+    }
+
+    static void InterlockedMax(ref long value, long atLeast)
+    {
+        for (var known = Interlocked.Read(ref value); known < atLeast;)
+        {
+            var found = Interlocked.CompareExchange(ref value, atLeast, known);
+            if (found == known) return;
+            known = found;
+        }
+    }
+
+    /// <summary>Takes in the answer to a question about one volume.</summary>
+    /// <returns>The volume as it is known now; null for none.</returns>
+    internal Volume? Learn(string name, (long Revision, Volume? Volume) answer)
+    {
+        if (answer.Volume is not null) index.Learn(answer.Volume);
+        else index.LearnGone(name, answer.Revision);
+        if (answer.Volume is null) return null;
+        return index.TryFind(name, out var known) && known.Id == answer.Volume.Id ? known : answer.Volume;
+    }
+
+    async Task TryJoinAsync()
+    {
+        try
+        {
+            await JoinAsync();
+            _lastFailure = null;
+        }
+        catch (CatalogAwayException e)
+        {
+            link.Lost(e.Message, membership.Now);
+            if (e.Message != _lastFailure) LogAway(e.Message);
+            _lastFailure = e.Message;
+        }
+    }
+
+    async Task JoinAsync()
+    {
+        link.BeginJoin();
+        await PostgresSchema.CheckAsync(database, newerIsRefused: !_hasJoined, _stopping.Token);
+        await membership.RegisterAsync();
+        await HearAllAsync();
+        await TellAllAsync();
+        for (IReadOnlyList<(Guid Id, string Name)> untold; (untold = link.TakeUntoldOrGoOnline()).Count > 0;)
+        {
+            foreach (var (id, name) in untold) await TellAsync(id, name);
+            await DeliverAsync();
+        }
+
+        // Only now: what was removed before this moment may be deleted, for all that this host holds is told.
+        await membership.RenewAsync(_revision, row => Take(SharedVolumeRows.Read(row, membership.Learn), []));
+        _hasJoined = true;
+        LogJoined(database.Name, index.Count);
+        FindLost();
+    }
+
+    async Task HearAllAsync()
+    {
+        var living = new HashSet<Guid>();
+        var changed = new List<Volume>();
+        var known = index.All.ToDictionary(v => v.Id, v => (v.Revision, v.State));
+        var revision = 0L;
+        await database.ReadAsync(SharedVolumeRows.ChangedSince(-1), row =>
+        {
+            var (at, volume) = SharedVolumeRows.Read(row, membership.Learn);
+            revision = at;
+            if (volume is null) return;
+            if (volume.IsLiving) living.Add(volume.Id);
+            if ((volume.IsLiving || known.ContainsKey(volume.Id)) && (!known.TryGetValue(volume.Id, out var before) || before != (volume.Revision, volume.State))) changed.Add(volume);
+            index.Learn(volume, anew: true);
+        }, _stopping.Token);
+        index.LearnOnly(living);
+        Interlocked.Exchange(ref _revision, revision);
+        ledger.Copy(changed);
+    }
+
+    /// <summary>Makes this host's mounts in the catalog what the ledger says, and delivers the events that it has not heard.</summary>
+    async Task TellAllAsync()
+    {
+        await DeliverAsync();
+        var there = new HashSet<(Guid Volume, string Caller, int Count, long Epoch)>();
+        await database.ReadAsync($"SELECT volume_id, caller_id, count, epoch FROM mounts WHERE host_id = {host.Id}",
+            row => there.Add((row.GetGuid(0), row.GetString(1), row.GetInt32(2), row.GetInt64(3))), _stopping.Token);
+        var mounted = index.All.Where(v => v.IsMountedOn(host.Id)).ToDictionary(v => v.Id);
+        var here = mounted.Values.SelectMany(v => v.Mounts).Where(index.IsOwn).Select(m => (m.VolumeId, m.CallerId, m.Count, m.Epoch)).ToHashSet();
+        foreach (var id in there.Except(here).Concat(here.Except(there)).Select(m => m.Item1).Distinct()) await TellAsync(id, mounted.TryGetValue(id, out var volume) ? volume.Name : "");
+    }
+
+    /// <summary>Tells the catalog this host's mounts of a volume as they are at this moment.</summary>
+    internal async Task TellAsync(Guid id, string name)
+    {
+        try
+        {
+            IReadOnlyList<Mount> own = index.TryFind(name, out var volume) && volume.Id == id ? [.. volume.Mounts.Where(index.IsOwn)] : [];
+            await database.ApplyAsync(MountRows.Replace(id, host.Id, own), SharedVolumeRows.ById(id), (_, row) => Learn(name, SharedVolumeRows.Read(row, membership.Learn)));
+        }
+        catch (CatalogAwayException)
+        {
+            link.Doubt(id, name);
+            throw;
+        }
+    }
+
+    async Task DeliverAsync()
+    {
+        while (await ledger.ReadUntoldAsync(Batch) is { Count: > 0 } untold)
+        {
+            await database.ApplyAsync(Change.Quiet(EventRows.Append(untold[0]), untold.Skip(1).Select(EventRows.Append)));
+            await ledger.ForgetToldAsync(untold);
+        }
+    }
+
+    /// <summary>Volumes that this host has mounted, and that are not its own to mount any more: removed, or given to another host while this one was away.</summary>
+    void FindLost()
+    {
+        foreach (var volume in index.All.Where(v => v.IsMountedOn(host.Id)))
+        {
+            var isTaken = volume.IsExclusive && volume.Mounts.Any(m => index.IsOwn(m) && m.Epoch < volume.Epoch);
+            if ((volume.IsLiving && !isTaken) || !_lostVolumes.Add(volume.Id)) continue;
+            var kind = isTaken ? EventKind.GiveUp : EventKind.Conflict;
+            var detail = isTaken
+                ? $"another host has taken the volume, epoch {volume.Epoch}: it is handed to no caller here any more; the containers here that still use it must be stopped"
+                : "the volume was removed on another host while containers of this host use it: its data waits in the trash until they have ended";
+            LogLostVolume(volume.Name, detail);
+            ledger.Record(new Event
+            {
+                Operation = OperationOf(kind, volume.Id, volume.Epoch), At = membership.Now, Host = host.Name, VolumeId = volume.Id, VolumeName = volume.Name, Kind = kind, Detail = detail,
+            });
+        }
+
+        _attention();
+        _wake.Release();
+    }
+
+    /// <summary>The same for the same matter, so that a restart does not tell of it twice.</summary>
+    Guid OperationOf(string kind, Guid volume, long epoch) =>
+        new(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{kind} {volume} {epoch} {host.Id} {host.BootId}")).AsSpan(0, 16));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _running.WaitAsync(TimeSpan.FromSeconds(2)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!link.IsOnline) return;
+        await membership.LeaveAsync().WaitAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Joined the cluster: database {Database}, volumes {Volumes}")]
+    partial void LogJoined(string database, int volumes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's catalog is away, the ledger answers: {Reason}")]
+    partial void LogAway(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The link to the cluster's catalog is lost, the ledger answers: {Reason}")]
+    partial void LogLost(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A turn of keeping this host in its cluster failed; the next one comes")]
+    partial void LogFailed(Exception failure);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume}: {Detail}")]
+    partial void LogLostVolume(string volume, string detail);
+}

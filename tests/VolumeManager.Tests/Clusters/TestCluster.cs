@@ -1,0 +1,75 @@
+using VolumeManager.Postgres;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Clusters;
+
+/// <summary>Several hosts over one PostgreSQL and one data directory. Each has its own way to the database, which can be cut.</summary>
+public sealed class TestCluster : IAsyncDisposable
+{
+    readonly string _data = Directory.CreateTempSubdirectory("volman-data-").FullName;
+    readonly List<TestHost> _hosts = [];
+    readonly List<PostgresProxy> _links = [];
+
+    TestCluster(PostgresServer server, string database) => (Server, Database) = (server, database);
+
+    internal PostgresServer Server { get; }
+
+    internal string Database { get; }
+
+    public TestHost this[int host] => _hosts[host];
+
+    public IReadOnlyList<TestHost> Hosts => _hosts;
+
+    internal IReadOnlyList<PostgresProxy> Links => _links;
+
+    public static async Task<TestCluster> StartNewAsync(int hosts, bool start = true)
+    {
+        var cluster = new TestCluster(await SharedServer.GetAsync(), await SharedServer.CreateDatabaseAsync());
+        for (var i = 0; i < hosts; i++) await cluster.AddAsync($"host-{i}", start);
+        return cluster;
+    }
+
+    public async Task<TestHost> AddAsync(string name, bool start = true)
+    {
+        var link = await PostgresProxy.StartAsync(Server.Socket);
+        _links.Add(link);
+        var host = new TestHost(name, PostgresServer.ConnectionString(link.SocketDirectory, link.Port, Database), _data, Server.ConnectionString(Database, extra: "Pooling=false"));
+        _hosts.Add(host);
+        if (start) await host.StartAsync();
+        return host;
+    }
+
+    public Task<int> ExecuteAsync(string sql) => Server.ExecuteAsync(sql, Database);
+
+    public Task<T?> ScalarAsync<T>(string sql) => Server.ScalarAsync<T>(sql, Database);
+
+    /// <summary>The link is cut, and the host has noticed: List asks the catalog, and answers in any case.</summary>
+    public async Task CutAsync(int host)
+    {
+        _links[host].Cut();
+        await _hosts[host].Engine.ListAsync();
+    }
+
+    /// <summary>The link is back, and the host has joined again.</summary>
+    public async Task HealAsync(int host)
+    {
+        var since = await ScalarAsync<DateTime>("SELECT now()");
+        _links[host].Heal();
+        await SeenAsync(host, since);
+    }
+
+    /// <summary>The host has told all that it knew, later than that.</summary>
+    public Task SeenAsync(int host, DateTime since) => TestHost.EventuallyAsync(
+        () => ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{_hosts[host].Settings.HostName}'"), $"host {host} is back in the cluster");
+
+    /// <summary>Time passes for a host's lease, by the database's clock.</summary>
+    public Task ExpireLeaseAsync(int host, string by = "1 hour") => ExecuteAsync($"UPDATE hosts SET lease_expires_at = now() - interval '{by}' WHERE name = '{_hosts[host].Settings.HostName}'");
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var host in _hosts) await host.DisposeAsync();
+        foreach (var link in _links) await link.DisposeAsync();
+        await Server.DropDatabaseAsync(Database);
+        Directory.Delete(_data, recursive: true);
+    }
+}
