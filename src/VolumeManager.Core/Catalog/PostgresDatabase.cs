@@ -98,16 +98,37 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
         catch (Exception e) when (IsAway(e))
         {
-            throw new CatalogAwayException($"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+            throw Away(e);
         }
         catch (PostgresException e)
         {
-            throw new VolumeException($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
+            throw Refused(e);
         }
     }
 
-    /// <summary>A connection for work that is neither a change nor a question of the daemon: migration, promotion.</summary>
-    internal ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellation) => _source.OpenConnectionAsync(cancellation);
+    CatalogAwayException Away(Exception e) => new($"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+
+    VolumeException Refused(PostgresException e) => new($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
+
+    /// <summary>Work over a connection of its own, that is neither a change nor a question of the daemon: migration, promotion.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    /// <exception cref="VolumeException">The database refused.</exception>
+    internal async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellation);
+            return await work(connection);
+        }
+        catch (Exception e) when (IsAway(e))
+        {
+            throw Away(e);
+        }
+        catch (PostgresException e)
+        {
+            throw Refused(e);
+        }
+    }
 
     internal static NpgsqlBatchCommand Bind(FormattableString sql)
     {

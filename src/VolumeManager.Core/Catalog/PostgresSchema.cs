@@ -19,10 +19,8 @@ internal static class PostgresSchema
     /// <summary>Brings the schema up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
     /// <returns>The migrations that were applied.</returns>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program; nothing was changed.</exception>
-    internal static async Task<IReadOnlyList<string>> MigrateAsync(string connectionString, bool dryRun, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<string>> MigrateAsync(NpgsqlConnection connection, bool dryRun, CancellationToken cancellation)
     {
-        await using var connection = new NpgsqlConnection(connectionString);
-        await connection.OpenAsync(cancellation);
         // EF's own lock is on a table that is not there before the first migration.
         await using (var take = new NpgsqlCommand($"SELECT pg_advisory_lock({Lock})", connection) { CommandTimeout = 600 }) await take.ExecuteNonQueryAsync(cancellation);
         await using var context = new CatalogContext(new DbContextOptionsBuilder<CatalogContext>()
@@ -30,6 +28,8 @@ internal static class PostgresSchema
         SchemaVersion.CheckNotNewer([.. await context.Database.GetAppliedMigrationsAsync(cancellation)], SchemaVersion.Known(MigrationsAssembly));
         List<string> pending = [.. await context.Database.GetPendingMigrationsAsync(cancellation)];
         if (!dryRun && pending.Count > 0) await context.Database.MigrateAsync(cancellation);
+        // The pool keeps the session, and with it the lock.
+        await using (var release = new NpgsqlCommand($"SELECT pg_advisory_unlock({Lock})", connection)) await release.ExecuteNonQueryAsync(cancellation);
         return pending;
     }
 

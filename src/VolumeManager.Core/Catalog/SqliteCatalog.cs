@@ -32,21 +32,24 @@ internal static class SqliteCatalog
     }
 
     /// <summary>Brings the schema up to date. The caller holds the lock on the state directory, so nobody else migrates.</summary>
+    /// <returns>The migrations that were applied, or would be.</returns>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off. Nothing was changed.</exception>
-    internal static async Task MigrateAsync(CatalogConnection db, string path, bool migrate)
+    internal static async Task<IReadOnlyList<string>> MigrateAsync(CatalogConnection db, string path, bool migrate, bool dryRun = false)
     {
         // Kept in the file from then on. EF sets it only for files that it makes itself.
         await db.ExecuteAsync($"PRAGMA journal_mode = WAL");
         var known = SchemaVersion.Known(MigrationsAssembly);
         var applied = await AppliedAsync(db);
         SchemaVersion.CheckNotNewer(applied, known);
-        if (applied.Count == known.Count) return;
+        List<string> pending = [.. known.Except(applied, StringComparer.Ordinal)];
+        if (pending.Count == 0 || dryRun) return pending;
         if (!migrate) SchemaVersion.CheckNotOlder(applied, known, "start it with --migrate true");
 
         // A daemon killed while it migrated left EF's lock row behind, and every later migration would wait for it for ever.
         if (await TableExistsAsync(db, "__EFMigrationsLock")) await db.ExecuteAsync($"DELETE FROM __EFMigrationsLock");
         await using var context = new CatalogContext(Options(path));
         await context.Database.MigrateAsync();
+        return pending;
     }
 
     static async Task<List<string>> AppliedAsync(CatalogConnection db)

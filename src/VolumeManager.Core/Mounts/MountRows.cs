@@ -64,6 +64,13 @@ internal static class MountRows
         SET count = excluded.count, boot_id = excluded.boot_id, engine_generation = excluded.engine_generation, epoch = excluded.epoch
         """;
 
+    /// <summary>The same, unless there is one: what a daemon told since counts.</summary>
+    internal static FormattableString PutNew(Mount m) => $"""
+        INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+        SELECT {m.VolumeId}, {m.HostId}, {m.CallerId}, {m.Count}, {m.BootId}, {m.EngineGeneration}, {m.MountedAt}, {m.Epoch} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {m.VolumeId})
+        ON CONFLICT DO NOTHING
+        """;
+
     /// <summary>Leaves that many mounts of the caller; none removes its row.</summary>
     internal static FormattableString Leave(Mount m, int count) => count > 0
         ? (FormattableString)$"UPDATE mounts SET count = {count} WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}"

@@ -115,6 +115,27 @@ internal static class VolumeRows
             $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)",
         ]);
 
+    /// <summary>Takes a volume over from another catalog as it is. The first statement tells whether it is there now; it is not when another volume has its name or directory.</summary>
+    internal static IEnumerable<FormattableString> Adopt(Volume v) =>
+    [
+        $"""
+        INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host,
+                             provisioned_at, removed_at, purge_after, revision)
+        SELECT {v.Id}, {v.Name}, {v.Backend}, {v.Server}, {v.Export}, {v.Directory}, {v.Adopted}, {EnumText.Of(v.Access)}, {TypedNull.Or(v.SizeBytes)}, {v.Uid}, {v.Gid}, {v.Mode},
+               {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {TypedNull.Or(v.ProvisionedAt)}, {TypedNull.Or(v.RemovedAt)},
+               {TypedNull.Or(v.PurgeAfter)}, (SELECT revision FROM catalog)
+        WHERE {!v.IsLiving} OR NOT EXISTS (
+            SELECT 1 FROM volumes WHERE id <> {v.Id} AND state IN ('ready', 'removing')
+            AND (name = {v.Name} OR (server = {v.Server} AND export = {v.Export} AND (directory = {v.Directory} OR starts_with(directory, {v.Directory + "/"}) OR starts_with({v.Directory}, directory || '/')))))
+        ON CONFLICT (id) DO UPDATE SET revision = excluded.revision
+        """,
+        .. v.Options.Select(o => (FormattableString)$"INSERT INTO volume_options (volume_id, key, value) SELECT {v.Id}, {o.Key}, {o.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id}) ON CONFLICT DO NOTHING"),
+        .. v.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) SELECT {v.Id}, {l.Key}, {l.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id}) ON CONFLICT DO NOTHING"),
+    ];
+
+    /// <summary>The volumes whose data is in the trash.</summary>
+    internal static FormattableString Removed => FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state = 'trashed'");
+
     internal static Change SetProvisioned(Volume v, Event entry) => Change.Of(
         $"UPDATE volumes SET provisioned_at = {v.ProvisionedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND provisioned_at IS NULL",
         EventRows.AppendIfChanged(entry));

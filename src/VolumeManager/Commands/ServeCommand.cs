@@ -20,20 +20,12 @@ internal static partial class ServeCommand
     internal static Command Build()
     {
         var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
-        var flags = SettingsBinder.AddFlags(command);
-        command.SetAction(async (parsed, cancellation) =>
+        var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
-            try
-            {
-                var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
-                return await RunAsync(settings, log, cancellation);
-            }
-            catch (Exception e) when (e is VolumeException or CatalogSchemaException)
-            {
-                await Console.Error.WriteLineAsync($"volman: {e.Message}");
-                return 1;
-            }
-        });
+            var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+            return RunAsync(settings, log, cancellation);
+        }));
         return command;
     }
 

@@ -11,13 +11,14 @@ internal static class SettingsBinder
     const string ConfigKey = "config";
     const string DefaultFile = "/etc/volman/volman.json";
 
-    internal static Dictionary<string, Option<string?>> AddFlags(Command command)
+    /// <param name="keys">The settings that the command uses; others come from file and environment all the same.</param>
+    internal static Dictionary<string, Option<string?>> AddFlags(Command command, IReadOnlyCollection<string> keys)
     {
         var flags = new Dictionary<string, Option<string?>>(StringComparer.Ordinal)
         {
             [ConfigKey] = new("--" + ConfigKey) { Description = $"A JSON file of these settings, such as {{\"data-root\": \"/srv\"}} [default: {DefaultFile}, if there is one]", HelpName = "file" },
         };
-        foreach (var setting in Setting.All)
+        foreach (var setting in Setting.All.Where(s => keys.Contains(s.Key)))
         {
             flags[setting.Key] = new("--" + setting.Key) { Description = $"{setting.Description} [{setting.Variable}]", HelpName = "value" };
         }

@@ -21,7 +21,8 @@ internal static class SharedServer
     {
         var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast with { MaxConnections = 400 });
         var template = await server.CreateDatabaseAsync();
-        await PostgresSchema.MigrateAsync(server.ConnectionString(template, extra: "Pooling=false"), dryRun: false, CancellationToken.None);
+        await using var database = new PostgresDatabase(server.ConnectionString(template, extra: "Pooling=false"), "test");
+        await database.RunAsync(connection => PostgresSchema.MigrateAsync(connection, dryRun: false, CancellationToken.None), CancellationToken.None);
         return (server, template);
     }
 }

@@ -1,0 +1,161 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+using VolumeManager.Hosts;
+using VolumeManager.Mounts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Catalog;
+
+/// <summary>
+/// Moves a single host's catalog into a cluster's: volumes, options, labels, mounts and history, in one transaction. The host's own file becomes its ledger's start
+/// and is kept under another name. Whatever interrupts it, it can be run again: what is there already is left alone.
+/// </summary>
+internal sealed class Promotion(StateDirectory state, string hostName, string rootId)
+{
+    const int Batch = 500;
+
+    /// <summary>How much was moved.</summary>
+    internal sealed record Moved(int Volumes, int Mounts, long Events)
+    {
+        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Volumes} volumes, {Mounts} mounts and {Events} events");
+    }
+
+    string Kept => state.CatalogFile + ".promoted";
+
+    /// <param name="progress">Told every so many events how far it is.</param>
+    /// <exception cref="VolumeException">A name or directory is taken by another volume of the cluster, all are named; or there is no catalog. Nothing is changed.</exception>
+    internal async Task<Moved> RunAsync(PostgresDatabase database, bool dryRun, TextWriter progress, CancellationToken cancellation)
+    {
+        if (!File.Exists(state.CatalogFile))
+        {
+            throw new VolumeException(File.Exists(Kept)
+                ? $"this host's catalog was moved into a cluster already, and is kept as {Kept}: start volman serve with the database"
+                : $"there is no catalog {state.CatalogFile} to move: start volman serve with the database");
+        }
+
+        await PostgresSchema.CheckAsync(database, newerIsRefused: true, cancellation);
+        using var local = SqliteCatalog.Open(state.CatalogFile);
+        await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true);
+        var volumes = await ReadVolumesAsync(local);
+        var moved = await database.RunAsync(connection => MoveAsync(connection, local, volumes, dryRun, progress, cancellation), cancellation);
+        if (dryRun) return moved;
+        await WriteLedgerAsync(volumes);
+        File.Move(state.CatalogFile, Kept, overwrite: true);
+        foreach (var suffix in (string[])["-wal", "-shm"]) File.Delete(state.CatalogFile + suffix);
+        return moved;
+    }
+
+    async Task<Moved> MoveAsync(NpgsqlConnection connection, CatalogConnection local, List<Volume> volumes, bool dryRun, TextWriter progress, CancellationToken cancellation)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await ApplyAsync(connection, [$"UPDATE catalog SET revision = revision + 1 WHERE id = 1"]);
+        // The lease is long, for this host's containers run on while volman does not. Without an instance the daemon may take it over at its start.
+        var registered = await ApplyAsync(connection,
+        [
+            $"""
+            INSERT INTO hosts (id, name, boot_id, version, engine_generation, lease_expires_at, last_seen_at, state)
+            SELECT {state.HostId}, {hostName}, '', {ProgramVersion.Text}, 0, now() + interval '1 day', now(), 'live'
+            WHERE NOT EXISTS (SELECT 1 FROM hosts WHERE name = {hostName} AND state <> 'evicted' AND id <> {state.HostId})
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version
+            """,
+        ]);
+        if (registered[0] == 0) throw new VolumeException($"the host name {hostName} belongs to another host of the cluster: choose another --host-name, here and for volman serve");
+        var taken = new List<string>();
+        var mounts = 0;
+        foreach (var volume in volumes)
+        {
+            var affected = await ApplyAsync(connection, [.. VolumeRows.Adopt(volume), .. volume.Mounts.Select(MountRows.PutNew)]);
+            if (affected[0] == 0) taken.Add(volume.Name);
+            mounts += volume.Mounts.Length;
+        }
+
+        if (taken.Count > 0)
+        {
+            throw new VolumeException($"these volumes are in the cluster already, or their directories are: {string.Join(", ", taken)}; remove or rename them on one side, then try again");
+        }
+
+        var events = await MoveEventsAsync(connection, local, progress, cancellation);
+        if (dryRun) await transaction.RollbackAsync(cancellation);
+        else await transaction.CommitAsync(cancellation);
+        return new Moved(volumes.Count, mounts, events);
+    }
+
+    async Task<long> MoveEventsAsync(NpgsqlConnection connection, CatalogConnection local, TextWriter progress, CancellationToken cancellation)
+    {
+        var (moved, last) = (0L, 0L);
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var batch = new List<FormattableString>();
+            await local.ReadAsync(
+                $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail FROM events WHERE id > {last} ORDER BY id LIMIT {Batch}",
+                row =>
+                {
+                    last = row.GetInt64(0);
+                    batch.Add(EventRows.Append(ReadEvent(row, last)));
+                });
+            if (batch.Count == 0) return moved;
+            await ApplyAsync(connection, batch);
+            moved += batch.Count;
+            if (moved % (100 * Batch) == 0) await progress.WriteLineAsync($"{moved} events …");
+        }
+    }
+
+    // History of before there were operations gets one that is the same in each attempt.
+    Event ReadEvent(DbDataReader row, long id) => new()
+    {
+        Operation = row.IsDBNull(1) ? new Guid(SHA256.HashData(Encoding.ASCII.GetBytes($"{state.HostId} {id}")).AsSpan(0, 16)) : row.GetGuid(1),
+        At = row.GetUtc(2),
+        Host = row.GetString(3),
+        VolumeId = row.IsDBNull(4) ? null : row.GetGuid(4),
+        VolumeName = row.IsDBNull(5) ? null : row.GetString(5),
+        Kind = row.GetString(6),
+        CallerId = row.IsDBNull(7) ? null : row.GetString(7),
+        DurationMs = row.IsDBNull(8) ? null : row.GetDouble(8),
+        Error = row.IsDBNull(9) ? null : row.GetString(9),
+        Detail = row.IsDBNull(10) ? null : row.GetString(10),
+    };
+
+    async Task<List<Volume>> ReadVolumesAsync(CatalogConnection local)
+    {
+        var index = new VolumeIndex(state.HostId);
+        await index.LoadAsync(local);
+        List<Volume> volumes = [.. index.All];
+        await local.ReadAsync(VolumeRows.Removed, row => volumes.Add(VolumeRows.Read(row)));
+        return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
+    }
+
+    /// <summary>The ledger begins with what the host holds now, so that its containers go on through the change.</summary>
+    async Task WriteLedgerAsync(List<Volume> volumes)
+    {
+        File.Delete(state.LedgerFile);
+        using var ledger = SqliteCatalog.Open(state.LedgerFile);
+        await SqliteCatalog.MigrateAsync(ledger, state.LedgerFile, migrate: true);
+        using var local = SqliteCatalog.Open(state.CatalogFile);
+        var host = default(FormattableString);
+        await local.ReadAsync($"SELECT name, boot_id, version, engine_generation, last_seen_at FROM hosts WHERE id = {state.HostId}", row => host = $"""
+            INSERT INTO hosts (id, name, boot_id, version, engine_generation, last_seen_at, state)
+            VALUES ({state.HostId}, {row.GetString(0)}, {row.GetString(1)}, {row.GetString(2)}, {row.GetInt64(3)}, {row.GetUtc(4)}, 'live')
+            """);
+        await ledger.InTransactionAsync(async db =>
+        {
+            if (host is not null) await db.ExecuteAsync(host);
+            foreach (var volume in volumes.Where(v => v.IsLiving || !v.Mounts.IsEmpty))
+            {
+                await db.ExecuteAsync(VolumeRows.Keep(volume));
+                foreach (var mount in volume.Mounts) await db.ExecuteAsync(MountRows.Put(mount));
+            }
+        });
+    }
+
+    static async Task<int[]> ApplyAsync(NpgsqlConnection connection, IReadOnlyList<FormattableString> statements)
+    {
+        await using var batch = connection.CreateBatch();
+        foreach (var statement in statements) batch.BatchCommands.Add(PostgresDatabase.Bind(statement));
+        await batch.ExecuteNonQueryAsync();
+        return [.. ((IEnumerable<DbBatchCommand>)batch.BatchCommands).Select(command => command.RecordsAffected)];
+    }
+}

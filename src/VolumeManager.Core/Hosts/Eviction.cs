@@ -1,0 +1,58 @@
+using VolumeManager.Catalog;
+
+namespace VolumeManager.Hosts;
+
+/// <summary>An operator's word that a host is no more: what it held is free, and its exclusive volumes get a new epoch, by which it knows if it comes back after all.</summary>
+internal static class Eviction
+{
+    /// <summary>What became of a host's mounts.</summary>
+    /// <param name="Mounts">How many were dropped.</param>
+    /// <param name="Exclusive">The exclusive volumes among those that it held.</param>
+    internal sealed record Evicted(int Mounts, IReadOnlyList<string> Exclusive);
+
+    /// <param name="by">Who says so, for the history.</param>
+    /// <param name="force">Although its lease is good: it lives, and its containers go on writing.</param>
+    /// <exception cref="VolumeException">There is no such host, or it lives. Nothing is changed.</exception>
+    internal static async Task<Evicted> EvictAsync(PostgresDatabase database, string name, string by, bool force)
+    {
+        Guid? id = null;
+        var isLive = false;
+        await database.ReadAsync(
+            $"SELECT id, lease_expires_at > now() AND instance_id IS NOT NULL FROM hosts WHERE name = {name} AND state <> 'evicted'",
+            row => (id, isLive) = (row.GetGuid(0), row.GetBoolean(1)), CancellationToken.None);
+        if (id is null) throw new VolumeException($"there is no host {name} to evict: see volman host ls");
+        if (isLive && !force)
+        {
+            throw new VolumeException($"host {name} is live: stop its containers and volman there first, or evict it with --force if its volumes must be free although it may still write to them");
+        }
+
+        var exclusive = new List<string>();
+        var mounts = 0;
+        var host = id.Value;
+        var change = Change.Of(
+            $"UPDATE hosts SET state = 'evicted', instance_id = NULL, lease_expires_at = now() WHERE id = {host} AND state <> 'evicted' AND ({force} OR lease_expires_at <= now() OR instance_id IS NULL)",
+            [
+                $"""
+                INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail)
+                SELECT gen_random_uuid(), now(), {name}, v.id, v.name, {EventKind.HostEvict}, m.caller_id, {"evicted by " + by}
+                FROM mounts m JOIN volumes v ON v.id = m.volume_id JOIN hosts h ON h.id = m.host_id WHERE h.id = {host} AND h.state = 'evicted'
+                """,
+                $"""
+                INSERT INTO events (operation, at, host, kind, detail)
+                SELECT gen_random_uuid(), now(), {name}, {EventKind.HostEvict}, {"evicted by " + by} FROM hosts WHERE id = {host} AND state = 'evicted'
+                """,
+                $"""
+                UPDATE volumes SET epoch = epoch + CASE WHEN access IN ('single-host', 'single-caller') THEN 1 ELSE 0 END, revision = (SELECT revision FROM catalog)
+                WHERE id IN (SELECT volume_id FROM mounts JOIN hosts ON hosts.id = mounts.host_id WHERE host_id = {host} AND hosts.state = 'evicted')
+                """,
+                $"SELECT name, access FROM volumes WHERE revision = (SELECT revision FROM catalog) ORDER BY name",
+                $"DELETE FROM mounts WHERE host_id = {host} AND EXISTS (SELECT 1 FROM hosts WHERE id = {host} AND state = 'evicted') RETURNING caller_id",
+            ]);
+        var made = await database.ApplyAsync(change, row: (set, row) =>
+        {
+            if (set == 1) mounts++;
+            else if (row.GetString(1).StartsWith("single-", StringComparison.Ordinal)) exclusive.Add(row.GetString(0));
+        });
+        return made > 0 ? new Evicted(mounts, exclusive) : throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
+    }
+}

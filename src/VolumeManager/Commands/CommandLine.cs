@@ -1,0 +1,26 @@
+using VolumeManager.Catalog;
+
+namespace VolumeManager.Commands;
+
+/// <summary>How every verb ends: exit code 0 for done, 1 for refused or failed with one sentence on stderr.</summary>
+internal static class CommandLine
+{
+    internal static async Task<int> RunAsync(Func<Task> verb)
+    {
+        try
+        {
+            await verb();
+            return 0;
+        }
+        catch (Exception e) when (e is VolumeException or CatalogSchemaException)
+        {
+            await Console.Error.WriteLineAsync($"volman: {e.Message}");
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("volman: stopped before the end; what was not finished was not changed");
+            return 1;
+        }
+    }
+}
