@@ -46,7 +46,7 @@ internal sealed partial class Reconciler(
 
         // One that another host has just begun is that host's to finish.
         var abandoned = catalog.Now - RemovalTime;
-        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && (catalog.Scope == "local" || v.RemovedAt < abandoned)))
+        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && (catalog.Scope == "local" || v.RemovedAt is null || v.RemovedAt < abandoned)))
         {
             await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
         }

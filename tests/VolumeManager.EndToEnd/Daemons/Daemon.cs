@@ -2,10 +2,10 @@ using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Daemons;
 
-/// <summary>`volman serve` in the machine of an engine. Its state, data and mounts lie on the machine's disk.</summary>
-internal sealed class Daemon(Machine machine, string socket)
+/// <summary>`volman serve` in the machine of an engine. Its state and mounts lie on the machine's disk; its data too, unless hosts share it.</summary>
+internal sealed class Daemon(Machine machine, string socket, DaemonSettings settings)
 {
-    public const string HostName = "e2e-host";
+    public const string HostName = DaemonSettings.LonelyHost;
     public static readonly TimeSpan EngineGrace = TimeSpan.FromSeconds(3);
     static readonly TimeSpan s_readyDeadline = TimeSpan.FromSeconds(30);
 
@@ -16,7 +16,7 @@ internal sealed class Daemon(Machine machine, string socket)
     public string Socket => socket;
     public string Binary { get; set; } = DaemonBinary.Path;
     public string MountRoot => _folder["mnt"];
-    public string DataRoot => _folder["volumes"];
+    public string DataRoot => settings.DataRoot ?? _folder["volumes"];
     public Catalog Catalog { get; } = new(System.IO.Path.Combine(machine.Folder["state"], "catalog.db"));
 
     /// <summary>All that it logged, over its restarts.</summary>
@@ -29,7 +29,7 @@ internal sealed class Daemon(Machine machine, string socket)
         _earlierLog.AddRange(_program?.Log ?? []);
         _program = await machine.StartAsync("volman",
             [Binary, "serve", "--socket", socket, "--state-dir", _folder["state"],
-                "--mount-root", MountRoot, "--data-root", DataRoot, "--host-name", HostName],
+                "--mount-root", MountRoot, "--data-root", DataRoot, "--host-name", settings.HostName, .. settings.SharedCatalog],
             $"DOTNET_ROOT={DaemonBinary.DotnetRoot}", $"VOLMAN_ENGINE_GRACE={EngineGrace.TotalSeconds}s", "VOLMAN_RECONCILE_INTERVAL=1s");
         await _program.UntilLoggedAsync("volman ready", s_readyDeadline);
     }

@@ -10,16 +10,16 @@ internal sealed class Host : IAsyncDisposable
 {
     readonly Machine _machine;
 
-    Host(EngineKind kind, bool liveRestore, bool recorded)
+    Host(EngineKind kind, bool liveRestore, bool recorded, HostPlace place)
     {
-        string[] shared = [DaemonBinary.Folder, DaemonBinary.DotnetRoot];
+        string[] shared = [DaemonBinary.Folder, DaemonBinary.DotnetRoot, .. place.Shared];
         var folder = new MachineFolder();
         var engineSocket = Path.Combine(folder.Plugins, "volman.sock");
         var daemonSocket = recorded ? folder["volman.sock"] : engineSocket;
-        _machine = new Machine(folder, EngineRoot.Of(kind), shared);
+        _machine = new Machine(folder, EngineRoot.Of(kind), place.Settings.HostName, shared, place.Cable);
         Folder = folder;
         Engine = new Engine(_machine, liveRestore);
-        Daemon = new Daemon(_machine, daemonSocket);
+        Daemon = new Daemon(_machine, daemonSocket, place.Settings);
         Recorder = recorded ? new CallRecorder(engineSocket, daemonSocket) : null;
     }
 
@@ -28,9 +28,9 @@ internal sealed class Host : IAsyncDisposable
     public Daemon Daemon { get; }
     public CallRecorder? Recorder { get; }
 
-    public static async Task<Host> StartAsync(EngineKind kind, bool liveRestore = false, bool recorded = true)
+    public static async Task<Host> StartAsync(EngineKind kind, bool liveRestore = false, bool recorded = true, HostPlace? place = null)
     {
-        var host = new Host(kind, liveRestore, recorded);
+        var host = new Host(kind, liveRestore, recorded, place ?? HostPlace.Alone);
         try
         {
             await host._machine.BootAsync();
@@ -50,7 +50,14 @@ internal sealed class Host : IAsyncDisposable
     /// <summary>Power-off and power-on: every process and every kernel mount is gone, the disk and the records on it stay, the boot id is new.</summary>
     public async Task PowerCycleAsync()
     {
-        await _machine.PowerOffAsync();
+        await PowerOffAsync();
+        await PowerOnAsync();
+    }
+
+    public Task PowerOffAsync() => _machine.PowerOffAsync();
+
+    public async Task PowerOnAsync()
+    {
         await _machine.BootAsync();
         await Daemon.StartAsync();
         await Engine.StartAsync();

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Hosts;
@@ -10,7 +9,7 @@ namespace VolumeManager.EndToEnd.Hosts;
 /// One test on a host: its verbs, its volumes' names, its tape. It must end with <see cref="EndsCleanAsync"/>;
 /// a test that did not get there shows the logs and spoils the host for others.
 /// </summary>
-internal sealed class Scene : IAsyncDisposable
+internal sealed class Scene : DockerUser, IAsyncDisposable
 {
     static int s_count;
 
@@ -22,6 +21,7 @@ internal sealed class Scene : IAsyncDisposable
     bool _clean;
 
     public Scene(Host host, ITestOutputHelper output, Func<Task>? spoiled = null)
+        : base(host.Engine)
     {
         Host = host;
         _output = output;
@@ -32,7 +32,6 @@ internal sealed class Scene : IAsyncDisposable
     }
 
     public Host Host { get; }
-    public Engine Engine => Host.Engine;
     public Daemon Daemon => Host.Daemon;
     public Tape Tape => _tape ?? throw new InvalidOperationException("This host was started without a recorder.");
 
@@ -46,27 +45,6 @@ internal sealed class Scene : IAsyncDisposable
         return name;
     }
 
-    /// <summary>`docker` with the words of a line, then arguments that are not to be split. Gives what it printed.</summary>
-    public async Task<string> DockerAsync(string words, params string[] more) => (await TryDockerAsync(words, more)).MustSucceed().Output;
-
-    /// <summary>A `docker` command that must fail; gives its complaint.</summary>
-    public async Task<string> RefusedAsync(string words, params string[] more)
-    {
-        var result = await TryDockerAsync(words, more);
-        Assert.False(result.Succeeded, $"Was not refused: {result.Line}\n{result.Output}");
-        return result.Errors;
-    }
-
-    public Task<Command> TryDockerAsync(string words, params string[] more) =>
-        Engine.DockerAsync([.. words.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. more]);
-
-    /// <summary>A container that runs a script to its end and goes; gives what it printed.</summary>
-    public Task<string> RunAsync(string options, string script) => DockerAsync($"run --rm --network none {options} {Image.Name} sh -c", script);
-
-    /// <summary>A container that runs until it is stopped, which is quick: its stop signal is KILL.</summary>
-    public Task StartContainerAsync(string name, string options, string script = "sleep 100000") =>
-        DockerAsync($"run --detach --name {name} --network none --stop-signal KILL {options} {Image.Name} sh -c", script);
-
     /// <summary>Tells how long something took. A test never judges it.</summary>
     public async Task TimeAsync(string what, Func<Task> act)
     {
@@ -78,13 +56,9 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Takes every container away, and then nothing may be in use: no row, no kernel mount. The test's volumes can all be removed.</summary>
     public async Task EndsCleanAsync()
     {
-        var containers = (await DockerAsync("ps --all --quiet")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        if (containers.Length > 0)
-            await DockerAsync("rm --force", containers);
+        await RemoveContainersAsync();
         await NothingIsMountedAsync();
-        var volumes = (await DockerAsync("volume ls --quiet --filter driver=volman")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        if (volumes.Length > 0)
-            await DockerAsync("volume rm", volumes);
+        await RemoveVolumesAsync();
         _clean = true;
     }
 

@@ -3,10 +3,10 @@ using System.Diagnostics;
 namespace VolumeManager.EndToEnd.Machines;
 
 /// <summary>
-/// A machine of its own as far as an engine and a daemon can tell: processes, mounts, network and boot id.
+/// A machine of its own as far as an engine and a daemon can tell: name, processes, mounts, network and boot id.
 /// Cutting its power is killing its first process: the kernel ends every other and drops every mount.
 /// </summary>
-internal sealed class Machine(MachineFolder folder, string root, IReadOnlyList<string> shared) : IAsyncDisposable
+internal sealed class Machine(MachineFolder folder, string root, string name, IReadOnlyList<string> shared, Cable? cable = null) : IAsyncDisposable
 {
     const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -21,7 +21,8 @@ internal sealed class Machine(MachineFolder folder, string root, IReadOnlyList<s
     {
         await File.WriteAllTextAsync(Folder["boot_id"], $"{Guid.NewGuid()}\n");
         var boot = Path.Combine(AppContext.BaseDirectory, "Machines/boot.sh");
-        var start = new ProcessStartInfo("unshare", ["--mount", "--pid", "--net", "--fork", "--kill-child", "sh", boot, Folder.Root, root, .. shared])
+        string[] own = ["--mount", "--pid", "--net", "--uts"];
+        var start = new ProcessStartInfo("unshare", [.. own, "--fork", "--kill-child", "sh", boot, Folder.Root, root, name, .. shared])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -34,6 +35,8 @@ internal sealed class Machine(MachineFolder folder, string root, IReadOnlyList<s
         if (line != "booted")
             throw new InvalidOperationException($"The machine does not boot: {line} {await _unshare.StandardError.ReadToEndAsync().WaitAsync(Poll.Patience)}");
         Init = ProcessTable.ChildrenOf(_unshare.Id).Single();
+        if (cable is not null)
+            await cable.PlugAsync(Init);
     }
 
     public async Task PowerOffAsync()
@@ -72,5 +75,5 @@ internal sealed class Machine(MachineFolder folder, string root, IReadOnlyList<s
 
     /// <summary>A clean environment: neither proxies nor settings of whoever runs the tests.</summary>
     IEnumerable<string> Enter(IEnumerable<string> environment, IEnumerable<string> command) =>
-        ["--target", $"{Init}", "--mount", "--pid", "--net", "--", "env", "-i", $"PATH={SearchPath}", "HOME=/root", .. environment, .. command];
+        ["--target", $"{Init}", "--mount", "--pid", "--net", "--uts", "--", "env", "-i", $"PATH={SearchPath}", "HOME=/root", .. environment, .. command];
 }

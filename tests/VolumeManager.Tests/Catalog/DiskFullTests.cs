@@ -4,6 +4,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Catalog;
 
 /// <summary>The disk of the catalog is full: an error says so, nothing is half there, and all is well once there is space.</summary>
+[Trait("Catalog", "sqlite")]
 public sealed class DiskFullTests
 {
     [Fact]

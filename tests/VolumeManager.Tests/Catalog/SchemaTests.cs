@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Catalog;
 
+[Trait("Catalog", "sqlite")]
 public sealed class SchemaTests
 {
     [Fact]

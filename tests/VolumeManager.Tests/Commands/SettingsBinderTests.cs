@@ -34,7 +34,7 @@ public sealed class SettingsBinderTests : IDisposable
     static (Settings Settings, LogSettings Log) Bind(params string[] arguments)
     {
         var command = new Command("serve");
-        var flags = SettingsBinder.AddFlags(command);
+        var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
         var parsed = command.Parse(arguments);
         Assert.Empty(parsed.Errors);
         return SettingsBinder.Bind(key => parsed.GetValue(flags[key]));

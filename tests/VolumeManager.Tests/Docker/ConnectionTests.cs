@@ -58,7 +58,7 @@ public sealed class ConnectionTests : IAsyncLifetime
     public async Task A_Mount_whose_caller_goes_while_the_catalog_is_slow_is_undone()
     {
         await _host.Engine.MountAsync("v", "stays");
-        await using (await SlowCatalogAsync()) await CallAndGoAsync("Mount", ["stays", "x", "y"], stay: TimeSpan.FromMilliseconds(300));
+        await using (await _host.LockCatalogAsync()) await CallAndGoAsync("Mount", ["stays", "x", "y"], stay: TimeSpan.FromMilliseconds(300));
         Assert.Equal("", await _host.Engine.MountAsync("v", "last"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "last"));
         await TestHost.EventuallyAsync(async () => await _host.MountRowsAsync("v") == "stays=1", "only the caller that stays holds the volume, and once");
@@ -70,7 +70,7 @@ public sealed class ConnectionTests : IAsyncLifetime
     {
         // The engine mounts again with the same id, or never comes back to it: what is not taken back now is never taken back.
         foreach (var id in new[] { "x", "y", "z" }) await _host.Engine.MountAsync("v", id);
-        await using (await SlowCatalogAsync()) await CallAndGoAsync("Unmount", ["x", "y", "z"], stay: TimeSpan.FromMilliseconds(300));
+        await using (await _host.LockCatalogAsync()) await CallAndGoAsync("Unmount", ["x", "y", "z"], stay: TimeSpan.FromMilliseconds(300));
         await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "every Unmount that was sent is done");
         Assert.Empty(_host.KernelMounts());
     }
@@ -101,14 +101,5 @@ public sealed class ConnectionTests : IAsyncLifetime
         await Task.Delay(stay);
         callers.ForEach(c => c.Dispose());
         await Task.Delay(stay);
-    }
-
-    /// <summary>Until it is disposed nothing can be written to the catalog: whoever writes waits, and holds its volume's lock.</summary>
-    async Task<IAsyncDisposable> SlowCatalogAsync()
-    {
-        var db = _host.OpenCatalog();
-        await db.Database.BeginTransactionAsync();
-        await db.Database.ExecuteSqlRawAsync("UPDATE hosts SET name = name");
-        return db;
     }
 }

@@ -16,7 +16,7 @@ public sealed partial class ReadTests : IAsyncLifetime
     [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Rfc3339();
 
-    [Fact]
+    [Fact, Trait("Catalog", "sqlite")]
     public async Task The_scope_of_one_host_is_local() =>
         Assert.Equal("""{"Capabilities":{"Scope":"local"}}""", (await _host.Engine.CallAsync("/VolumeDriver.Capabilities", "{}\n")).Body);
 

@@ -14,6 +14,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     /// <summary>Starts the build that lies beside the tests, and waits until it answers List.</summary>
     internal static async Task<DaemonProcess> StartAsync(TestHost host)
     {
+        await host.PrepareAsync();
         var daemon = new DaemonProcess(Start(host));
         for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
         {
@@ -38,6 +39,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         [
             Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
+            .. settings.Database.Length > 0 ? ["--database", settings.Database] : Array.Empty<string>(),
         ])
         {
             UseShellExecute = false,

@@ -11,7 +11,7 @@ namespace VolumeManager.Tests.Hosts;
 public sealed class TestHost : IAsyncDisposable
 {
     readonly string _root;
-    readonly string? _database;
+    string? _database;
     CancellationTokenSource? _stop;
     Task<int>? _running;
 
@@ -52,11 +52,31 @@ public sealed class TestHost : IAsyncDisposable
 
     public string TargetOf(string volume) => Path.Combine(Settings.MountRoot, volume);
 
+    /// <summary>Whether hosts that name no database get one each, so that the same tests judge both kinds of catalog (VOLMAN_TEST_SCOPE=global).</summary>
+    internal static bool IsGlobal { get; } = Environment.GetEnvironmentVariable("VOLMAN_TEST_SCOPE") == "global";
+
+    internal async Task PrepareAsync()
+    {
+        if (!IsGlobal || _database is not null) return;
+        var server = await Clusters.SharedServer.GetAsync();
+        _database = server.ConnectionString(await Clusters.SharedServer.CreateDatabaseAsync());
+        Settings = Settings with { Database = _database, Lease = TimeSpan.FromSeconds(6) };
+    }
+
     /// <summary>Starts the daemon and waits until it answers List, which it does when all is open.</summary>
     public async Task StartAsync()
     {
+        await PrepareAsync();
+        var retries = 20;
         _stop = new CancellationTokenSource();
         _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
+        // A program that another test starts at this moment has our predecessor's lock until its exec.
+        while (_running.Exception?.InnerException?.Message.StartsWith("another volman", StringComparison.Ordinal) == true && retries-- > 0)
+        {
+            await Task.Delay(20);
+            _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
+        }
+
         for (var deadline = DateTime.UtcNow.AddSeconds(30); !File.Exists(Settings.Socket); await Task.Delay(5))
         {
             if (_running.IsCompleted) await FailedStartAsync();
@@ -114,6 +134,16 @@ public sealed class TestHost : IAsyncDisposable
     internal CatalogContext OpenCatalog() => new(_database is null
         ? SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "catalog.db"))
         : PostgresSchema.Options(_database));
+
+    /// <summary>Keeps everybody from changing the catalog until it is disposed of.</summary>
+    internal async Task<IAsyncDisposable> LockCatalogAsync()
+    {
+        var db = OpenCatalog();
+        await db.Database.BeginTransactionAsync();
+        // SQLite's transaction has the whole file already.
+        if (_database is not null) await db.CatalogStates.FromSqlRaw("SELECT * FROM catalog FOR UPDATE").LoadAsync();
+        return db;
+    }
 
     /// <summary>What this host has on its own disk beside a shared catalog.</summary>
     internal CatalogContext OpenLedger() => new(SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "ledger.db")));

@@ -66,9 +66,8 @@ public sealed class InterruptedMountTests : IAsyncLifetime
     {
         await _host.Engine.CreateAsync("v");
         await _host.Engine.MountAsync("v", "x");
-        await using (var db = _host.OpenCatalog())
+        await using (await _host.LockCatalogAsync())
         {
-            await using var locked = await db.Database.BeginTransactionAsync();
             Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
             Assert.Empty(_host.KernelMounts());
             Assert.Equal("x=1", await _host.MountRowsAsync("v"));

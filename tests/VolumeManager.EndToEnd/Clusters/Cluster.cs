@@ -1,0 +1,111 @@
+using VolumeManager.EndToEnd.Daemons;
+using VolumeManager.EndToEnd.Engines;
+using VolumeManager.EndToEnd.Hosts;
+using VolumeManager.EndToEnd.Machines;
+using VolumeManager.EndToEnd.Postgres;
+
+namespace VolumeManager.EndToEnd.Clusters;
+
+/// <summary>Whether the hosts of a cluster share one catalog and one data root, or each has its own.</summary>
+internal enum Shares
+{
+    Nothing,
+    CatalogAndData,
+}
+
+/// <summary>
+/// Three hosts on one network. They share a data root, which is the same folder at the same path on each,
+/// and a PostgreSQL, to which each has a socket of its own.
+/// </summary>
+internal sealed class Cluster : IAsyncDisposable
+{
+    const int Size = 3;
+
+    readonly EngineKind _kind;
+    readonly Shares _shares;
+    readonly MachineFolder _folder = new();
+    readonly Network _network;
+    readonly Lazy<Task<Swarm>> _swarm;
+    readonly Node?[] _nodes = new Node?[Size];
+
+    Cluster(EngineKind kind, Shares shares, Network network, PostgresServer postgres)
+    {
+        (_kind, _shares, _network, Postgres, Catalog) = (kind, shares, network, postgres, new SharedCatalog(postgres));
+        _swarm = new(() => Swarm.FormAsync(Nodes));
+        Directory.CreateDirectory(DataRoot);
+    }
+
+    public IReadOnlyList<Node> Nodes => [.. _nodes.OfType<Node>()];
+    public PostgresServer Postgres { get; }
+    public SharedCatalog Catalog { get; }
+
+    /// <summary>The data of all hosts, if they share it.</summary>
+    public string DataRoot => _folder["volumes"];
+
+    /// <summary>The directories that volumes have in the shared data root; not the trash.</summary>
+    public IEnumerable<string> VolumeDirectories =>
+        Directory.EnumerateDirectories(DataRoot).Select(path => Path.GetFileName(path)).Where(name => name[0] != '.');
+
+    public static async Task<Cluster> StartAsync(EngineKind kind, Shares shares)
+    {
+        var cluster = new Cluster(kind, shares, await Network.StartAsync(), await PostgresServer.StartNewAsync());
+        try
+        {
+            if (shares == Shares.CatalogAndData)
+                await cluster.MakeCatalogAsync();
+            await Task.WhenAll(Enumerable.Range(1, Size).Select(cluster.StartNodeAsync));
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The engines' swarm. It comes to be when first asked for, and every node of it can be given tasks.</summary>
+    public async Task<Swarm> SwarmAsync()
+    {
+        var swarm = await _swarm.Value;
+        await swarm.ReadyAsync();
+        return swarm;
+    }
+
+    public bool HasSwarm => _swarm.IsValueCreated;
+
+    public async Task<int> MountRowsAsync() => _shares == Shares.CatalogAndData
+        ? await Catalog.MountRowsAsync()
+        : (await Task.WhenAll(Nodes.Select(node => node.Daemon.Catalog.MountRowsAsync()))).Sum();
+
+    /// <summary>The catalog and the swarm, for people who look into a failure.</summary>
+    public async Task<string> DumpAsync() =>
+        (_shares == Shares.CatalogAndData ? await Catalog.DumpAsync() : "") + (HasSwarm ? $"\nSwarm:\n{await (await _swarm.Value).DumpAsync()}" : "");
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Nodes.Select(node => node.DisposeAsync().AsTask()));
+        await Postgres.DisposeAsync();
+        _network.Dispose();
+        _folder.Dispose();
+    }
+
+    async Task MakeCatalogAsync()
+    {
+        (await Postgres.PsqlAsync("postgres", $"CREATE DATABASE {SharedCatalog.Database}")).MustSucceed();
+        (await Command.RunAsync(Poll.Patience, "env", $"DOTNET_ROOT={DaemonBinary.DotnetRoot}",
+            DaemonBinary.Path, "migrate", "--database", Postgres.ConnectionString(SharedCatalog.Database))).MustSucceed();
+    }
+
+    async Task StartNodeAsync(int number)
+    {
+        var name = $"host{number}";
+        var socketFolder = Directory.CreateDirectory(_folder[$"pg{number}"]).FullName;
+        var settings = _shares == Shares.CatalogAndData
+            ? new DaemonSettings(name, DataRoot, PostgresServer.ConnectionString(socketFolder, SharedCatalog.Database))
+            : new DaemonSettings(name);
+        var cable = new Cable(_network, number);
+        var proxy = new PostgresProxy(Postgres, socketFolder);
+        var host = await Host.StartAsync(_kind, recorded: false, place: new HostPlace(settings, cable, [DataRoot, socketFolder]));
+        _nodes[number - 1] = new Node(name, host, cable, proxy);
+    }
+}
