@@ -249,7 +249,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             UPDATE catalog SET janitor_host_id = {_host.Id}, janitor_until = now() + {s_janitorTime}
             WHERE id = 1 AND (janitor_until IS NULL OR janitor_until < now() OR janitor_host_id = {_host.Id})
             """)) > 0;
-        if (_isJanitor) await _database.ReadAsync(VolumeRows.Due(Now, rootId, everyHost: true, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        if (_isJanitor) await _database.ReadAsync(VolumeRows.Due(Now, rootId, _host.Id, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
         return due;
     }
 

@@ -109,7 +109,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     internal override Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
     {
         var due = new List<Volume>();
-        await db.ReadAsync(VolumeRows.Due(Now, rootId, everyHost: false, limit), row => due.Add(VolumeRows.Read(row)));
+        await db.ReadAsync(VolumeRows.Due(Now, rootId, asker: null, limit), row => due.Add(VolumeRows.Read(row)));
         return due;
     }, cancellation);
 

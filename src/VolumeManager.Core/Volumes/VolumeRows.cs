@@ -23,15 +23,16 @@ internal static class VolumeRows
         FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state IN ('ready', 'removing') OR id IN (SELECT volume_id FROM mounts)"), row => each(Read(row)));
 
     /// <summary>The removed volumes whose time has come and that nobody holds, those first that wait longest.</summary>
-    /// <param name="everyHost">A host that was not heard of since the removal may have mounted the volume meanwhile: nothing is deleted before it comes back or is evicted.</param>
-    internal static FormattableString Due(DateTime now, string rootId, bool everyHost, int limit) => FormattableStringFactory.Create(
+    /// <param name="asker">One host of several: of the others one that was not heard of since the removal may have mounted the volume, and nothing is deleted before it
+    /// comes back or is evicted.</param>
+    internal static FormattableString Due(DateTime now, string rootId, Guid? asker, int limit) => FormattableStringFactory.Create(
         $"""
         SELECT {s_columns} FROM volumes
         WHERE state IN ('trashed', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
-        {(everyHost ? "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)" : "")}
+        {(asker is null ? "" : "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id <> {3} AND hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)")}
         ORDER BY purge_after LIMIT {"{2}"}
         """,
-        now, rootId, limit);
+        now, rootId, limit, asker ?? Guid.Empty);
 
     internal static Volume Read(DbDataReader row) => new()
     {

@@ -1,0 +1,222 @@
+using System.Diagnostics;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Clusters;
+
+/// <summary>One host loses its way to the database, or all do: what must go on, what must not, and what is there afterwards.</summary>
+public class OutageTests
+{
+    static readonly Dictionary<string, string> s_labelled = new() { ["label.team"] = "a" };
+    static readonly Dictionary<string, string> s_readOnly = new() { ["access"] = "read-only" };
+    static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };
+
+    [Fact]
+    public async Task What_is_known_is_answered_and_says_since_when_it_may_be_out_of_date()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        var (engine, other) = (cluster[0].Engine, cluster[1].Engine);
+        Assert.Equal("", await other.CreateAsync("v", s_labelled));
+        Assert.Equal("", await other.MountAsync("v", "x"));
+        await engine.ListAsync();
+        await cluster.CutAsync(0);
+
+        var status = await ClusterTests.StatusAsync(engine, "v");
+        Assert.Equal("a", status.GetProperty("Labels").GetProperty("team").GetString());
+        Assert.Equal("host-1", status.GetProperty("Holders")[0].GetProperty("Host").GetString());
+        Assert.InRange(DateTime.Parse(status.GetProperty("Stale").GetString()!).ToUniversalTime(), DateTime.UtcNow.AddMinutes(-1), DateTime.UtcNow.AddSeconds(1));
+        Assert.Equal(["v"], await engine.ListAsync());
+        Assert.Equal("", await engine.PathAsync("v"));
+
+        await cluster.HealAsync(0);
+        Assert.False((await ClusterTests.StatusAsync(engine, "v")).TryGetProperty("Stale", out _));
+    }
+
+    [Fact]
+    public async Task Names_that_cannot_be_judged_get_no_answer_at_all()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("made-meanwhile"));
+        Assert.True((await cluster[0].Engine.GetAsync("made-meanwhile")).Aborted);
+        Assert.True((await cluster[0].Engine.CallAsync("/VolumeDriver.Path", """{"Name":"made-meanwhile"}""")).Aborted);
+        // What no volume can be called is known without asking.
+        Assert.Equal("no such volume", (await cluster[0].Engine.GetAsync("../x")).Err);
+        await cluster.HealAsync(0);
+        Assert.Equal("", (await cluster[0].Engine.GetAsync("made-meanwhile")).Err);
+    }
+
+    [Fact]
+    public async Task Shared_volumes_are_mounted_and_unmounted_and_all_is_told_once_and_in_order_afterwards()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        var engine = cluster[0].Engine;
+        foreach (var name in new[] { "held", "shared", "fresh" }) Assert.Equal("", await cluster[1].Engine.CreateAsync(name));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("read-only", s_readOnly));
+        Assert.Equal("", await engine.MountAsync("held", "before"));
+        await engine.ListAsync();
+        await cluster.CutAsync(0);
+
+        Assert.Equal("", await engine.UnmountAsync("held", "before"));
+        Assert.Equal("", await engine.MountAsync("shared", "x"));
+        Assert.Equal("", await engine.MountAsync("shared", "x"));
+        Assert.Equal("", await engine.MountAsync("shared", "y"));
+        Assert.Equal("", await engine.UnmountAsync("shared", "y"));
+        Assert.Equal("", await engine.MountAsync("read-only", "z"));
+        Assert.Equal(["read-only", "shared"], cluster[0].KernelMounts());
+        Assert.Equal("before=1", await cluster[0].MountRowsAsync("held"));
+
+        await cluster.HealAsync(0);
+        await CheckToldAsync(cluster);
+        Assert.Equal("", await engine.UnmountAsync("shared", "x"));
+        Assert.Equal("x=1", await cluster[0].MountRowsAsync("shared"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_same_when_the_daemon_is_restarted_or_killed_meanwhile(bool killed)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        var engine = cluster[0].Engine;
+        foreach (var name in new[] { "held", "shared", "fresh" }) Assert.Equal("", await cluster[1].Engine.CreateAsync(name));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("read-only", s_readOnly));
+        await cluster[0].StopAsync();
+
+        async Task<IAsyncDisposable?> StartAsync()
+        {
+            if (killed) return await DaemonProcess.StartAsync(cluster[0]);
+            await cluster[0].StartAsync();
+            return null;
+        }
+
+        Task EndAsync(IAsyncDisposable? daemon) => daemon is DaemonProcess process ? process.KillAsync() : cluster[0].StopAsync();
+
+        var first = await StartAsync();
+        Assert.Equal("", await engine.MountAsync("held", "before"));
+        await engine.ListAsync();
+        cluster.Links[0].Cut();
+        Assert.Equal("", await engine.UnmountAsync("held", "before"));
+        Assert.Equal("", await engine.MountAsync("shared", "x"));
+        await EndAsync(first);
+
+        var second = await StartAsync();
+        Assert.Equal(["fresh", "held", "read-only", "shared"], await engine.ListAsync());
+        Assert.True((await engine.GetAsync("unknown")).Aborted);
+        Assert.Equal("", await engine.MountAsync("shared", "x"));
+        Assert.Equal("", await engine.MountAsync("shared", "y"));
+        Assert.Equal("", await engine.UnmountAsync("shared", "y"));
+        await EndAsync(second);
+
+        var third = await StartAsync();
+        Assert.Equal("", await engine.MountAsync("read-only", "z"));
+        await cluster.HealAsync(0);
+        await CheckToldAsync(cluster);
+        await EndAsync(third);
+
+        var fourth = await StartAsync();
+        await CheckToldAsync(cluster);
+        await EndAsync(fourth);
+    }
+
+    static async Task CheckToldAsync(TestCluster cluster)
+    {
+        Assert.Equal("", await cluster[0].MountRowsAsync("held"));
+        Assert.Equal("x=2", await cluster[0].MountRowsAsync("shared"));
+        Assert.Equal("z=1", await cluster[0].MountRowsAsync("read-only"));
+        var told = await cluster.ScalarAsync<string>("SELECT string_agg(kind || ' ' || volume_name || ' ' || caller_id, ', ' ORDER BY id) FROM events WHERE host = 'host-0' AND kind IN ('mount', 'unmount')");
+        Assert.Equal("mount held before, unmount held before, mount shared x, mount shared x, mount shared y, unmount shared y, mount read-only z", told);
+        await using var ledger = cluster[0].OpenLedger();
+        await TestHost.EventuallyAsync(() => Task.FromResult(!ledger.Events.Any()), "the ledger has nothing left to tell");
+        Assert.Equal(2, ledger.Mounts.Count());
+    }
+
+    [Fact]
+    public async Task What_needs_the_catalog_is_refused_at_once_with_one_sentence()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        var engine = cluster[0].Engine;
+        Assert.Equal("", await engine.CreateAsync("single", s_single));
+        Assert.Equal("", await engine.CreateAsync("v"));
+        await cluster.CutAsync(0);
+        // A request may wait for two seconds after the loss; from then on it is known.
+        await Task.Delay(2500);
+
+        var clock = Stopwatch.StartNew();
+        string[] refusals = [await engine.CreateAsync("new"), await engine.RemoveAsync("v"), await engine.MountAsync("single", "x"), await engine.MountAsync("unknown", "x")];
+        Assert.All(refusals, refusal => Assert.Matches("^the cluster's catalog is away since .*Z \\(.+\\): .+ try again when it is back$", refusal));
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
+        Assert.Empty(cluster[0].KernelMounts());
+        Assert.False(Directory.Exists(cluster[0].DataOf("new")));
+
+        await cluster.HealAsync(0);
+        Assert.Equal("", await engine.CreateAsync("new"));
+        Assert.Equal("", await engine.MountAsync("single", "x"));
+        Assert.Equal("", await engine.RemoveAsync("v"));
+    }
+
+    [Fact]
+    public async Task A_volume_that_was_removed_elsewhere_while_it_was_mounted_here_stays_until_its_Unmount_and_its_data_is_kept()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3) };
+            await host.StartAsync();
+        }
+
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await File.WriteAllTextAsync(cluster[0].TargetOf("v") + "/f", "data");
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        // Whoever was not heard of since may hold it: nothing is deleted.
+        await Task.Delay(1500);
+        Assert.Equal("data", await File.ReadAllTextAsync(cluster[0].TargetOf("v") + "/f"));
+        Assert.Equal("no such volume", (await cluster[1].Engine.GetAsync("v")).Err);
+
+        await cluster.HealAsync(0);
+        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("conflict"), "the conflict is told");
+        Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
+        Assert.Equal("", (await cluster[0].Engine.GetAsync("v")).Err);
+        Assert.Equal(cluster[0].TargetOf("v"), await cluster[0].Engine.PathAsync("v"));
+        Assert.Equal("volume v was removed on another host: create it anew, then mount it", await cluster[0].Engine.MountAsync("v", "y"));
+        await Task.Delay(1500);
+        Assert.Equal("data", await File.ReadAllTextAsync(cluster[0].TargetOf("v") + "/f"));
+
+        // A new volume of the name can be made elsewhere; here it has to wait.
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "y"));
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        Assert.Empty(cluster[0].KernelMounts());
+        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("purge"), "the data is deleted now that nobody holds it");
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "y"));
+        Assert.Empty(Directory.GetFileSystemEntries(cluster[0].TargetOf("v")));
+        Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'conflict'"));
+    }
+
+    [Fact]
+    public async Task A_host_whose_ledger_is_full_gives_its_claim_back()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1, start: false);
+        var state = cluster[0].Settings.StateDirectory;
+        Directory.CreateDirectory(state);
+        await Linux.ShellCommand.RunAsync("mount", "-t", "tmpfs", "-o", "size=1m", "none", state);
+        await cluster[0].StartAsync();
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await Linux.ShellCommand.RunAsync("dd", "if=/dev/zero", $"of={state}/full", "bs=1k", "count=2000").ContinueWith(_ => { }, TaskScheduler.Default);
+        string refusal;
+        for (var i = 0; (refusal = await cluster[0].Engine.MountAsync("v", $"y{i}")).Length == 0; i++) Assert.True(i < 1000);
+        Assert.Contains("cannot be written", refusal, StringComparison.Ordinal);
+        var mounted = await cluster[0].CountMountRowsAsync();
+        Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "z"));
+        Assert.Equal(mounted, await cluster[0].CountMountRowsAsync());
+        Assert.DoesNotContain("z=", await cluster[0].MountRowsAsync("v"), StringComparison.Ordinal);
+        // Whoever leaves has left, and it is written down when there is room.
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        File.Delete(state + "/full");
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "z"));
+        Assert.DoesNotContain("x=", await cluster[0].MountRowsAsync("v"), StringComparison.Ordinal);
+    }
+}
