@@ -150,9 +150,9 @@ internal sealed partial class ClusterJoin(
 
     async Task JoinAsync()
     {
-        link.BeginJoin();
         await PostgresSchema.CheckAsync(database, newerIsRefused: !_hasJoined, _stopping.Token);
         await membership.RegisterAsync();
+        link.BeginJoin();
         await HearAllAsync();
         await TellAllAsync();
         for (IReadOnlyList<(Guid Id, string Name)> untold; (untold = link.TakeUntoldOrGoOnline()).Count > 0;)

@@ -29,12 +29,15 @@ internal sealed class VolumeIndex(Guid hostId)
     internal Volume Learn(Volume heard, bool anew = false) => _byName.AddOrUpdate(
         heard.Name,
         (_, fresh) => With(fresh, []),
-        (_, known, fresh) => known.Id != fresh.Id && known.IsMountedOn(hostId)
-            // A new volume of a name whose old one is still mounted here has to wait until that is unmounted.
-            ? fresh.IsLiving ? known with { State = VolumeState.Gone } : known
-            : known.Revision > fresh.Revision && !anew ? known
-            : With(fresh, known.Id == fresh.Id ? [.. known.Mounts.Where(IsOwn)] : []),
+        (_, known, fresh) => known.Id == fresh.Id
+            ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
+            : OfTwo(known, fresh),
         heard);
+
+    /// <summary>Of two volumes of one name, a removed one and its successor, the successor counts; but while the removed one is mounted here it has to wait.</summary>
+    Volume OfTwo(Volume known, Volume fresh) =>
+        known.IsMountedOn(hostId) ? fresh.IsLiving ? known with { State = VolumeState.Gone } : known
+        : fresh.IsLiving || !known.IsLiving ? With(fresh, []) : known;
 
     /// <summary>Takes in that the shared catalog had no such volume at that revision.</summary>
     internal void LearnGone(string name, long revision)

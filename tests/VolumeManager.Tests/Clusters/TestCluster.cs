@@ -62,6 +62,21 @@ public sealed class TestCluster : IAsyncDisposable
     public Task SeenAsync(int host, DateTime since) => TestHost.EventuallyAsync(
         () => ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{_hosts[host].Settings.HostName}'"), $"host {host} is back in the cluster");
 
+    /// <summary>
+    /// Another host removes a volume, with the statements and the rename of a Remove. Not by its daemon: the hosts of this cluster share one kernel, where it would see
+    /// the mount that a host of its own kernel could not see.
+    /// </summary>
+    public async Task RemoveElsewhereAsync(string volume)
+    {
+        Assert.Equal(2, await ExecuteAsync($"""
+            UPDATE catalog SET revision = revision + 1;
+            UPDATE volumes SET state = 'trashed', removed_at = now(), purge_after = now(), revision = (SELECT revision FROM catalog)
+            WHERE name = '{volume}' AND state = 'ready' AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+            """));
+        var id = await ScalarAsync<Guid>($"SELECT id FROM volumes WHERE name = '{volume}' AND state = 'trashed'");
+        Directory.Move(Path.Combine(_data, volume), Path.Combine(_data, ".trash", $"{volume}.{id:N}"));
+    }
+
     /// <summary>Time passes for a host's lease, by the database's clock.</summary>
     public Task ExpireLeaseAsync(int host, string by = "1 hour") => ExecuteAsync($"UPDATE hosts SET lease_expires_at = now() - interval '{by}' WHERE name = '{_hosts[host].Settings.HostName}'");
 
