@@ -63,6 +63,7 @@ use_dotnet() {
 is_missing() {
   case $1 in
     libsqlite3.so.0) ! /sbin/ldconfig -p | grep -q 'libsqlite3\.so\.0' ;;
+    postgres) ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
     busybox-static) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
     *) ! command -v "$1" >/dev/null ;;
   esac
@@ -74,7 +75,9 @@ package_of() {
     containerd | containerd-shim-runc-v2) say containerd ;;
     libsqlite3.so.0) say libsqlite3-0 ;;
     ps) say procps ;;
-    unshare | nsenter | findmnt | setsid) say util-linux ;;
+    unshare | nsenter | findmnt | setsid | setpriv) say util-linux ;;
+    ip) say iproute2 ;;
+    postgres | psql) say postgresql ;;
     *) say "$1" ;;
   esac
 }

@@ -78,8 +78,12 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
             try
             {
+                var wasKnown = Index.TryFind(name, out _);
                 await _database.ReadAsync(SharedVolumeRows.ByName(name), row => _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)), cancellation);
-                return Index.TryFind(name, out var found) ? found : null;
+                if (!Index.TryFind(name, out var found)) return null;
+                // What an engine of this host was told of once it will ask for again, perhaps while nobody else can be asked.
+                if (!wasKnown) _ledger.Copy([found]);
+                return found;
             }
             catch (CatalogAwayException e) when (attempt < 3)
             {
@@ -105,6 +109,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     internal override async Task<bool> TryCreateAsync(Volume volume, Event entry)
     {
         var (made, now) = await DecideAsync(VolumeRows.Insert(volume, entry), SharedVolumeRows.ByName(volume.Name), volume.Name);
+        if (now is not null) _ledger.Copy([now]);
         return made || now?.Id == volume.Id;
     }
 
@@ -157,7 +162,13 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         var from = string.Join(", ", volume.Mounts.Where(m => !Index.IsOwn(m)).Select(m => InfoOf(m.HostId).Name).Distinct());
         var takeover = new Event
         {
-            At = Now, Host = _host.Name, VolumeId = volume.Id, VolumeName = volume.Name, Kind = EventKind.Takeover, CallerId = mount.CallerId, Detail = $"from {from}, epoch {volume.Epoch + 1}",
+            At = Now,
+            Host = _host.Name,
+            VolumeId = volume.Id,
+            VolumeName = volume.Name,
+            Kind = EventKind.Takeover,
+            CallerId = mount.CallerId,
+            Detail = $"from {from}, epoch {volume.Epoch + 1}",
         };
         var (made, now) = await DecideAsync(MountRows.TakeOver(mount, _grace, takeover, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
         if (made) LogTakenOver(volume.Name, from, volume.Epoch + 1);

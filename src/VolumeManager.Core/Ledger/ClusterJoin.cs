@@ -238,7 +238,13 @@ internal sealed partial class ClusterJoin(
             LogLostVolume(volume.Name, detail);
             ledger.Record(new Event
             {
-                Operation = OperationOf(kind, volume.Id, volume.Epoch), At = membership.Now, Host = host.Name, VolumeId = volume.Id, VolumeName = volume.Name, Kind = kind, Detail = detail,
+                Operation = OperationOf(kind, volume.Id, volume.Epoch),
+                At = membership.Now,
+                Host = host.Name,
+                VolumeId = volume.Id,
+                VolumeName = volume.Name,
+                Kind = kind,
+                Detail = detail,
             });
         }
 

@@ -39,6 +39,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         [
             Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
+            "--lease", $"{settings.Lease.TotalSeconds:0}s", "--takeover-grace", $"{settings.TakeoverGrace.TotalSeconds:0}s",
             .. settings.Database.Length > 0 ? ["--database", settings.Database] : Array.Empty<string>(),
         ])
         {

@@ -83,7 +83,9 @@ public sealed class TestHost : IAsyncDisposable
             if (DateTime.UtcNow > deadline) throw new TimeoutException("the daemon made no socket within 30 s");
         }
 
-        if (await Task.WhenAny(Engine.CallAsync("/VolumeDriver.List", "{}"), _running) == _running) await FailedStartAsync();
+        // A daemon that cannot open ends, and before that closes the connections of those who ask it.
+        var asked = Engine.CallAsync("/VolumeDriver.List", "{}");
+        if (await Task.WhenAny(asked, _running) == _running || (await asked).Aborted) await FailedStartAsync();
     }
 
     async Task FailedStartAsync()
@@ -98,6 +100,20 @@ public sealed class TestHost : IAsyncDisposable
         var host = new TestHost();
         await host.StartAsync();
         return host;
+    }
+
+    /// <summary>Waits for the daemon to end by itself; throws what it ended with.</summary>
+    public async Task EndedAsync()
+    {
+        try
+        {
+            await _running!.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        finally
+        {
+            _stop!.Dispose();
+            _stop = null;
+        }
     }
 
     public async Task StopAsync()
