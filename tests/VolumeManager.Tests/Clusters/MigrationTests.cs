@@ -1,0 +1,182 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+using VolumeManager.Hosts;
+using VolumeManager.Postgres;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Clusters;
+
+/// <summary>The shared schema, its roles, and the way of a single host into a cluster.</summary>
+public class MigrationTests
+{
+    static async Task<IReadOnlyList<string>> MigrateAsync(string connectionString, bool dryRun = false)
+    {
+        await using var database = new PostgresDatabase(connectionString, "test");
+        return await database.RunAsync(connection => PostgresSchema.MigrateAsync(connection, dryRun, CancellationToken.None), CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Ten_hosts_may_migrate_at_once()
+    {
+        var server = await SharedServer.GetAsync();
+        var database = server.ConnectionString(await server.CreateDatabaseAsync());
+        Assert.NotEmpty(await MigrateAsync(database, dryRun: true));
+        var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => MigrateAsync(database)));
+        Assert.Single(applied, migrations => migrations.Count > 0);
+        Assert.Empty(await MigrateAsync(database));
+    }
+
+    [Fact]
+    public async Task An_empty_or_newer_schema_is_refused_with_both_versions_and_the_cure()
+    {
+        var server = await SharedServer.GetAsync();
+        var empty = await server.CreateDatabaseAsync();
+        await using var host = new TestHost("h", server.ConnectionString(empty), null);
+        Assert.Matches("^the catalog's schema is empty and this volman needs [0-9]+_.*: run volman migrate", (await Assert.ThrowsAsync<CatalogSchemaException>(host.StartAsync)).Message);
+
+        var newer = await SharedServer.CreateDatabaseAsync();
+        await server.ExecuteAsync("INSERT INTO \"__EFMigrationsHistory\" VALUES ('29990101000000_Future', '99')", newer);
+        await using var late = new TestHost("h", server.ConnectionString(newer), null);
+        Assert.Matches("^the catalog's schema is 29990101000000_Future, newer than this volman, which knows up to", (await Assert.ThrowsAsync<CatalogSchemaException>(late.StartAsync)).Message);
+        Assert.Matches("newer than this volman", (await Assert.ThrowsAsync<CatalogSchemaException>(() => MigrateAsync(server.ConnectionString(newer)))).Message);
+        Assert.Equal(0, await server.ScalarAsync<long>("SELECT count(*) FROM hosts", newer));
+    }
+
+    [Fact]
+    public async Task A_daemon_that_runs_goes_on_when_the_schema_grows_under_it()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        await cluster.ExecuteAsync("INSERT INTO \"__EFMigrationsHistory\" VALUES ('29990101000000_Future', '99'); ALTER TABLE volumes ADD COLUMN future text");
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        await cluster.CutAsync(0);
+        await cluster.HealAsync(0);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("w"));
+    }
+
+    [Fact]
+    public async Task The_documented_roles_can_do_what_they_must_and_no_more()
+    {
+        await using var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast);
+        var script = Path.Combine(RepositoryRoot(), "docs/postgresql.sql");
+        await Linux.ShellCommand.RunAsync(
+            "psql", "-q", "-h", server.SocketDirectory, "-p", $"{server.Port}", "-U", "postgres", "-v", "owner_password=o", "-v", "daemon_password=d", "-v", "report_password=r", "-f", script);
+        await MigrateAsync(server.ConnectionString("volman", "volman_owner"));
+        await using var host = new TestHost("h", server.ConnectionString("volman", "volman"), null);
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("v"));
+        Assert.Equal("", await host.Engine.MountAsync("v", "x"));
+        Assert.Equal("", await host.Engine.UnmountAsync("v", "x"));
+        Assert.Equal("", await host.Engine.RemoveAsync("v"));
+
+        Assert.Equal("1", await AskAsync("volman_report", "SELECT count(*)::text FROM volumes"));
+        foreach (var (user, sql) in new[]
+        {
+            ("volman_report", "DELETE FROM events"), ("volman_report", "UPDATE volumes SET name = 'x'"), ("volman_report", "CREATE TABLE t (i int)"),
+            ("volman", "DROP TABLE events"), ("volman", "CREATE TABLE t (i int)"), ("volman", "ALTER TABLE events ADD COLUMN x int"),
+        })
+        {
+            Assert.Equal("42501", (await Assert.ThrowsAsync<PostgresException>(() => AskAsync(user, sql))).SqlState);
+        }
+
+        async Task<string?> AskAsync(string user, string sql)
+        {
+            await using var connection = new NpgsqlConnection(server.ConnectionString("volman", user, "Pooling=false"));
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand(sql, connection);
+            return (string?)await command.ExecuteScalarAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_single_hosts_catalog_moves_into_the_cluster_whole_and_its_containers_go_on()
+    {
+        if (TestHost.IsGlobal) return;
+        var server = await SharedServer.GetAsync();
+        var database = server.ConnectionString(await SharedServer.CreateDatabaseAsync());
+        await using var host = new TestHost("single", "", null);
+        await host.StartAsync();
+        await host.Engine.ActivateAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("held", new Dictionary<string, string> { ["label.team"] = "a", ["mode"] = "0750", ["access"] = "single-host" }));
+        Assert.Equal("", await host.Engine.CreateAsync("idle", new Dictionary<string, string> { ["size"] = "1G" }));
+        Assert.Equal("", await host.Engine.CreateAsync("trashed"));
+        Assert.Equal("", await host.Engine.RemoveAsync("trashed"));
+        foreach (var id in new[] { "x", "x", "y" }) Assert.Equal("", await host.Engine.MountAsync("held", id));
+        await File.WriteAllTextAsync(host.TargetOf("held") + "/f", "data");
+        await host.StopAsync();
+        List<string> before;
+        await using (var local = host.OpenCatalog())
+        {
+            before = await local.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync();
+            // A catalog of before there were operations.
+            await local.Database.ExecuteSqlAsync($"UPDATE events SET operation = NULL WHERE id % 2 = 0");
+        }
+
+        async Task<Promotion.Moved> PromoteAsync(bool dryRun)
+        {
+            using var state = StateDirectory.Open(host.Settings.StateDirectory);
+            await using var catalog = new PostgresDatabase(database, "single");
+            return await new Promotion(state, "single", DataRootId.ReadOrMake(host.Settings.DataRoot)).RunAsync(catalog, dryRun, TextWriter.Null, CancellationToken.None);
+        }
+
+        var tried = await PromoteAsync(dryRun: true);
+        Assert.Equal(new Promotion.Moved(3, 2, before.Count), tried);
+        await using var shared = new CatalogContext(PostgresSchema.Options(database));
+        Assert.Equal(0, await shared.Volumes.CountAsync() + await shared.Events.CountAsync() + await shared.Hosts.CountAsync());
+
+        // Killed after the database's commit: the file is there still, and all is done again.
+        var file = Path.Combine(host.Settings.StateDirectory, "catalog.db");
+        File.Copy(file, file + ".copy");
+        Assert.Equal(tried, await PromoteAsync(dryRun: false));
+        File.Move(file + ".copy", file);
+        Assert.Equal(tried, await PromoteAsync(dryRun: false));
+        Assert.Contains("was moved into a cluster already", (await Assert.ThrowsAsync<VolumeException>(() => PromoteAsync(dryRun: false))).Message, StringComparison.Ordinal);
+        Assert.Equal(before, await shared.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync());
+        Assert.Equal(3, await shared.Volumes.CountAsync());
+
+        host.Settings = host.Settings with { Database = database };
+        await host.StartAsync();
+        Assert.Equal(["held", "idle"], await host.Engine.ListAsync());
+        var status = await ClusterTests.StatusAsync(host.Engine, "held");
+        Assert.Equal("a", status.GetProperty("Labels").GetProperty("team").GetString());
+        Assert.Equal("3", status.GetProperty("Holders")[0].GetProperty("Mounts").GetString());
+        Assert.Equal("data", await File.ReadAllTextAsync(host.TargetOf("held") + "/f"));
+        foreach (var id in new[] { "x", "x", "y" }) Assert.Equal("", await host.Engine.UnmountAsync("held", id));
+        Assert.Empty(host.KernelMounts());
+        Assert.Equal(0, await shared.Mounts.CountAsync());
+        Assert.Equal("", await host.Engine.RemoveAsync("held"));
+    }
+
+    [Fact]
+    public async Task A_single_hosts_catalog_is_not_passed_over_in_silence_and_does_not_overwrite_the_clusters()
+    {
+        if (TestHost.IsGlobal) return;
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        await using var host = new TestHost("single", "", null);
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("v"));
+        Assert.Equal("", await host.Engine.CreateAsync("w"));
+        await host.StopAsync();
+        host.Settings = host.Settings with { Database = cluster.Server.ConnectionString(cluster.Database) };
+        Assert.Contains("run volman migrate --from-local", (await Assert.ThrowsAsync<VolumeException>(host.StartAsync)).Message, StringComparison.Ordinal);
+
+        using var state = StateDirectory.Open(host.Settings.StateDirectory);
+        await using var catalog = new PostgresDatabase(host.Settings.Database, "single");
+        // The same data root would make even the directories collide.
+        var promotion = new Promotion(state, "single", DataRootId.ReadOrMake(host.Settings.DataRoot));
+        Assert.Contains("these volumes are in the cluster already, or their directories are: v; ",
+            (await Assert.ThrowsAsync<VolumeException>(() => promotion.RunAsync(catalog, false, TextWriter.Null, CancellationToken.None))).Message, StringComparison.Ordinal);
+        Assert.Equal(["v"], await cluster[0].Engine.ListAsync());
+        Assert.Contains("belongs to another host", (await Assert.ThrowsAsync<VolumeException>(
+            () => new Promotion(state, "host-0", "root").RunAsync(catalog, false, TextWriter.Null, CancellationToken.None))).Message, StringComparison.Ordinal);
+    }
+
+    static string RepositoryRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "VolumeManager.sln"))) folder = folder.Parent;
+        return folder.FullName;
+    }
+}
