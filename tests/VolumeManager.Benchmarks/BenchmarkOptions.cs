@@ -4,15 +4,15 @@ namespace VolumeManager.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     internal const string Usage = """
-        usage: [all|routes|list|growth|start|memory]... [options]
-          --quick          fewer repetitions and no 100,000 volumes: under a minute
+        usage: [all|routes|list|growth|start|memory|cluster]... [options]
+          --quick          fewer repetitions and no 100,000 volumes: under a minute, and one more for the cluster
           --null-only      only the null servers: the limit of the machine
           --volman PATH    the executable to measure; default $VOLMAN_BIN, else artifacts/volman/volman of the repository
           --work DIR       where catalogs and volumes are put, on a disk; default artifacts/bench of the repository
           --output FILE    write the tables there too
         """;
 
-    internal static readonly string[] Measurements = ["routes", "list", "growth", "start", "memory"];
+    internal static readonly string[] Measurements = ["routes", "list", "growth", "start", "memory", "cluster"];
 
     internal required IReadOnlyList<string> Chosen { get; init; }
 

@@ -80,7 +80,9 @@ internal sealed class BenchmarkRun : IDisposable
 
     void Note(string fault)
     {
-        _faults.Add(fault);
+        // Loads of several servers run at the same time.
+        lock (_faults)
+            _faults.Add(fault);
         Progress.Say(fault);
     }
 

@@ -26,6 +26,7 @@ try
             "list" => ListTable.MeasureAsync(run),
             "growth" => GrowthTable.MeasureAsync(run),
             "start" => StartTable.MeasureAsync(run),
+            "cluster" => ClusterTables.MeasureAsync(run),
             _ => MemoryTable.MeasureAsync(run),
         });
     }

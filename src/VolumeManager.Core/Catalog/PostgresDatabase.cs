@@ -19,9 +19,11 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     internal PostgresDatabase(string connectionString, string hostName)
     {
         var settings = Parse(connectionString);
+        // ContainsKey would say yes to every key that the driver knows.
+        var written = settings.Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
         void Default(string key, object value)
         {
-            if (!settings.ContainsKey(key)) settings[key] = value;
+            if (!written.Contains(key)) settings[key] = value;
         }
 
         Default("Application Name", $"volman@{hostName}"[..Math.Min(63, hostName.Length + 7)]);

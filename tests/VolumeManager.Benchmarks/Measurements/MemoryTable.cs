@@ -69,13 +69,10 @@ internal static class MemoryTable
 
     static string[] Row(string title, ServerProcess server, Target? target)
     {
-        var kibibytes = File.ReadLines($"/proc/{server.Pid}/smaps_rollup").Skip(1).Select(line => line.Split(':'))
-            .ToDictionary(pair => pair[0], pair => long.Parse(pair[1].Trim().Split(' ')[0]), StringComparer.Ordinal);
-        var pss = kibibytes["Pss"] * 1024;
+        var memory = ProcessMemory.Of(server.Pid);
         return
         [
-            title, Figures.Megabytes(pss), Figures.Megabytes(kibibytes["Rss"] * 1024), Figures.Megabytes((kibibytes["Private_Clean"] + kibibytes["Private_Dirty"]) * 1024),
-            target?.Beside(pss / 1e6) ?? "",
+            title, Figures.Megabytes(memory.Pss), Figures.Megabytes(memory.Rss), Figures.Megabytes(memory.Private), target?.Beside(memory.Pss / 1e6) ?? "",
         ];
     }
 }

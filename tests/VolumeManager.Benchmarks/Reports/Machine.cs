@@ -47,7 +47,7 @@ internal static class Machine
     static async Task<string> LoadAverageAsync() => (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];
 
     /// <summary>Type and device of the file system that holds a directory.</summary>
-    static (string FileSystem, string Device) FileSystemOf(string directory)
+    internal static (string FileSystem, string Device) FileSystemOf(string directory)
     {
         // 36 35 98:0 /root /mount/point rw,noatime shared:1 - ext4 /dev/sda1 rw (proc(5), mountinfo): the longest mount point above it wins, the last of equals.
         var mount = File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' '))

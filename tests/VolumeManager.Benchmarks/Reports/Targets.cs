@@ -37,6 +37,14 @@ internal static class Targets
         _ => null,
     };
 
+    /// <summary>How often an operation may ask a shared database.</summary>
+    internal static Target? OfRoundTrips(string operation) => operation.Split(',', ' ')[0] switch
+    {
+        "Get" or "Path" or "heartbeat" => new("≤ 1", 1),
+        "Mount" or "Unmount" => new("≤ 2", 2),
+        _ => null,
+    };
+
     internal static Target FirstActivate { get; } = new("≤ 200 ms", 0.2);
 
     internal static Target? OfPss(int volumes) => volumes switch

@@ -146,7 +146,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     // The run decides every setting, and a child must find the runtime that runs this harness.
-    static void ClearSettings(ProcessStartInfo start)
+    internal static void ClearSettings(ProcessStartInfo start)
     {
         foreach (var key in start.Environment.Keys.Where(key => key.StartsWith("VOLMAN_", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(key);

@@ -2,7 +2,7 @@ using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.EndToEnd.Postgres;
+using VolumeManager.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 
@@ -28,15 +28,14 @@ internal sealed class Cluster : IAsyncDisposable
     readonly Lazy<Task<Swarm>> _swarm;
     readonly Node?[] _nodes = new Node?[Size];
 
-    Cluster(EngineKind kind, Shares shares, Network network, PostgresServer postgres)
+    Cluster(EngineKind kind, Shares shares, Network network, SharedCatalog catalog)
     {
-        (_kind, _shares, _network, Postgres, Catalog) = (kind, shares, network, postgres, new SharedCatalog(postgres));
+        (_kind, _shares, _network, Catalog) = (kind, shares, network, catalog);
         _swarm = new(() => Swarm.FormAsync(Nodes));
         Directory.CreateDirectory(DataRoot);
     }
 
     public IReadOnlyList<Node> Nodes => [.. _nodes.OfType<Node>()];
-    public PostgresServer Postgres { get; }
     public SharedCatalog Catalog { get; }
 
     /// <summary>The data of all hosts, if they share it.</summary>
@@ -48,11 +47,9 @@ internal sealed class Cluster : IAsyncDisposable
 
     public static async Task<Cluster> StartAsync(EngineKind kind, Shares shares)
     {
-        var cluster = new Cluster(kind, shares, await Network.StartAsync(), await PostgresServer.StartNewAsync());
+        var cluster = new Cluster(kind, shares, await Network.StartAsync(), await SharedCatalog.StartAsync());
         try
         {
-            if (shares == Shares.CatalogAndData)
-                await cluster.MakeCatalogAsync();
             await Task.WhenAll(Enumerable.Range(1, Size).Select(cluster.StartNodeAsync));
             return cluster;
         }
@@ -84,28 +81,20 @@ internal sealed class Cluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(Nodes.Select(node => node.DisposeAsync().AsTask()));
-        await Postgres.DisposeAsync();
+        await Catalog.DisposeAsync();
         _network.Dispose();
         _folder.Dispose();
-    }
-
-    async Task MakeCatalogAsync()
-    {
-        (await Postgres.PsqlAsync("postgres", $"CREATE DATABASE {SharedCatalog.Database}")).MustSucceed();
-        (await Command.RunAsync(Poll.Patience, "env", $"DOTNET_ROOT={DaemonBinary.DotnetRoot}",
-            DaemonBinary.Path, "migrate", "--database", Postgres.ConnectionString(SharedCatalog.Database))).MustSucceed();
     }
 
     async Task StartNodeAsync(int number)
     {
         var name = $"host{number}";
-        var socketFolder = Directory.CreateDirectory(_folder[$"pg{number}"]).FullName;
+        var proxy = await PostgresProxy.StartAsync(Catalog.Server.Socket);
         var settings = _shares == Shares.CatalogAndData
-            ? new DaemonSettings(name, DataRoot, PostgresServer.ConnectionString(socketFolder, SharedCatalog.Database))
+            ? new DaemonSettings(name, DataRoot, Catalog.ConnectionString(proxy))
             : new DaemonSettings(name);
         var cable = new Cable(_network, number);
-        var proxy = new PostgresProxy(Postgres, socketFolder);
-        var host = await Host.StartAsync(_kind, recorded: false, place: new HostPlace(settings, cable, [DataRoot, socketFolder]));
+        var host = await Host.StartAsync(_kind, recorded: false, place: new HostPlace(settings, cable, [DataRoot, proxy.SocketDirectory]));
         _nodes[number - 1] = new Node(name, host, cable, proxy);
     }
 }

@@ -2,7 +2,7 @@ using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.EndToEnd.Postgres;
+using VolumeManager.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 

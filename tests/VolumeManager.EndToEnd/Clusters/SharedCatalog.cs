@@ -1,32 +1,66 @@
-using VolumeManager.EndToEnd.Postgres;
+using VolumeManager.EndToEnd.Daemons;
+using VolumeManager.EndToEnd.Machines;
+using VolumeManager.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 
 /// <summary>The catalog that all hosts share, asked past every daemon.</summary>
-internal sealed class SharedCatalog(PostgresServer server)
+internal sealed class SharedCatalog : IAsyncDisposable
 {
-    public const string Database = "volman";
+    readonly string _database;
 
-    /// <summary>How many volumes have this name; those in the trash do not count.</summary>
-    public async Task<int> VolumeRowsAsync(string volume) =>
-        int.Parse(await ReadAsync($"SELECT count(*) FROM volumes WHERE name = '{volume}' AND state <> 'trashed'"));
+    SharedCatalog(PostgresServer server, string database) => (Server, _database) = (server, database);
+
+    public PostgresServer Server { get; }
+
+    public static async Task<SharedCatalog> StartAsync()
+    {
+        var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast);
+        try
+        {
+            var catalog = new SharedCatalog(server, await server.CreateDatabaseAsync());
+            await catalog.VolmanAsync("migrate");
+            return catalog;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>What a host's daemon is told, which is to reach the database its own way.</summary>
+    public string ConnectionString(PostgresProxy proxy) => PostgresServer.ConnectionString(proxy.SocketDirectory, proxy.Port, _database);
+
+    /// <summary>A command of volman's that asks this catalog; gives what it printed. An operator types it on any machine, here on none of the cluster.</summary>
+    public async Task<string> VolmanAsync(string words) => (await TryVolmanAsync(words)).MustSucceed().Output;
+
+    public Task<Command> TryVolmanAsync(string words) => Command.RunAsync(Poll.Patience, "env",
+        [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", DaemonBinary.Path, .. words.Split(' '), "--database", Server.ConnectionString(_database)]);
+
+    /// <summary>How many volumes have this name; those that are removed do not count.</summary>
+    public Task<int> VolumeRowsAsync(string volume) => CountAsync($"SELECT count(*) FROM volumes WHERE name = '{volume}' AND state IN ('ready', 'removing')");
 
     /// <summary>How many rows say that somebody uses a volume.</summary>
-    public async Task<int> MountRowsAsync() => int.Parse(await ReadAsync("SELECT count(*) FROM mounts"));
+    public Task<int> MountRowsAsync() => CountAsync("SELECT count(*) FROM mounts");
 
     /// <summary>The hosts whose callers use a volume, each with how often: `host1=1 host2=2`.</summary>
-    public Task<string> UsersAsync(string volume) => ReadAsync($"""
-        SELECT coalesce(string_agg(used.name || '=' || used.count, ' ' ORDER BY used.name), '')
+    public async Task<string> UsersAsync(string volume) => await ReadAsync($"""
+        SELECT string_agg(used.name || '=' || used.count, ' ' ORDER BY used.name)
         FROM (SELECT h.name, sum(m.count) AS count FROM mounts m JOIN hosts h ON h.id = m.host_id JOIN volumes v ON v.id = m.volume_id
-              WHERE v.name = '{volume}' AND v.state <> 'trashed' GROUP BY h.name) AS used
-        """);
+              WHERE v.name = '{volume}' AND v.state IN ('ready', 'removing') GROUP BY h.name) AS used
+        """) ?? "";
 
     /// <summary>Hosts, mounts and the last events, for people who look into a failure.</summary>
     public async Task<string> DumpAsync() =>
-        $"Hosts:\n{await TryReadAsync("SELECT * FROM hosts ORDER BY name")}\nVolumes:\n{await TryReadAsync("SELECT * FROM volumes WHERE state <> 'trashed'")}\n"
-        + $"Mounts:\n{await TryReadAsync("SELECT * FROM mounts")}\nEvents:\n{await TryReadAsync("SELECT * FROM events ORDER BY id DESC LIMIT 30")}";
+        $"Hosts:\n{await LinesAsync("SELECT * FROM hosts ORDER BY name")}\nVolumes:\n{await LinesAsync("SELECT * FROM volumes WHERE state IN ('ready', 'removing')")}\n"
+        + $"Mounts:\n{await LinesAsync("SELECT * FROM mounts")}\nEvents:\n{await LinesAsync("SELECT * FROM events ORDER BY id DESC LIMIT 30")}";
 
-    async Task<string> ReadAsync(string query) => (await server.PsqlAsync(Database, query)).MustSucceed().Output;
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
 
-    async Task<string> TryReadAsync(string query) => await server.PsqlAsync(Database, query) is { Succeeded: true } answer ? answer.Output : "not to be had";
+    async Task<int> CountAsync(string query) => (int)await Server.ScalarAsync<long>(query, _database);
+
+    Task<string?> ReadAsync(string query) => Server.ScalarAsync<string>(query, _database);
+
+    async Task<string?> LinesAsync(string query) => await ReadAsync($"SELECT string_agg(line::text, chr(10)) FROM ({query}) AS line");
 }

@@ -23,7 +23,7 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
         await StartCountingAsync(scene, volume);
 
         var clock = Stopwatch.StartNew();
-        await scene.Cluster.Postgres.StopAsync();
+        await scene.Catalog.Server.StopAsync();
         foreach (var node in scene.Nodes)
         {
             await NoticesAsync(node, volume);
@@ -40,7 +40,7 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
         foreach (var node in new[] { scene.One, scene.Two })
             await Counting.NeverNoticedAsync(node, "counts", LogOf(scene, volume, node));
 
-        await scene.Cluster.Postgres.StartAsync();
+        await scene.Catalog.Server.StartAsync();
         scene.Note("PostgreSQL is back");
         foreach (var node in scene.Nodes)
         {
