@@ -8,6 +8,7 @@ internal sealed partial class CatalogFile : IDisposable
 {
     readonly CatalogWriter _writer;
     readonly ConcurrentQueue<Change> _late = new();
+    readonly SemaphoreSlim _flushing = new(1);
     readonly ILogger _log;
 
     CatalogFile(string path, ILogger log)
@@ -39,7 +40,14 @@ internal sealed partial class CatalogFile : IDisposable
     /// <summary>Applies a change; when the task completes it is on disk.</summary>
     /// <returns>Whether the deciding statement changed anything.</returns>
     /// <exception cref="VolumeException">The file cannot be written; nothing was changed.</exception>
-    internal Task<bool> ApplyAsync(Change change) => _writer.WriteAsync(async db => await db.ExecuteAsync(change) > 0, CancellationToken.None);
+    internal async Task<bool> ApplyAsync(Change change)
+    {
+        // What is late comes first: a release must not undo a mount of later.
+        if (!_late.IsEmpty) await FlushAsync();
+        return _late.IsEmpty ? await WriteAsync(change) : throw new VolumeException($"{Path} cannot be written: free space on its disk, then try again");
+    }
+
+    Task<bool> WriteAsync(Change change) => _writer.WriteAsync(async db => await db.ExecuteAsync(change) > 0, CancellationToken.None);
 
     /// <summary>Applies a change that must not fail. When the disk is full it is kept, and applied by <see cref="FlushAsync"/>.</summary>
     internal async Task ApplyEventuallyAsync(Change change)
@@ -62,10 +70,30 @@ internal sealed partial class CatalogFile : IDisposable
 
     internal async Task FlushAsync()
     {
-        for (var pending = _late.Count; pending > 0 && _late.TryDequeue(out var change); pending--) await ApplyEventuallyAsync(change);
+        await _flushing.WaitAsync();
+        try
+        {
+            while (_late.TryPeek(out var change))
+            {
+                await WriteAsync(change);
+                _late.TryDequeue(out _);
+            }
+        }
+        catch (VolumeException e)
+        {
+            LogLate(e.Message);
+        }
+        finally
+        {
+            _flushing.Release();
+        }
     }
 
-    public void Dispose() => _writer.Dispose();
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _flushing.Dispose();
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A release is not written down yet: {Reason}")]
     partial void LogLate(string reason);

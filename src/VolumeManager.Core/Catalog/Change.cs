@@ -23,6 +23,19 @@ internal sealed class Change
     internal static Change Of(FormattableString decision, params IEnumerable<FormattableString> consequences) =>
         new([$"UPDATE catalog SET revision = revision + 1 WHERE id = 1", decision, .. consequences], decision: 1);
 
+    /// <summary>The same, made only while a host of a cluster has its lease, and has not joined anew since: a change that was given up for lost and arrives late does nothing.
+    /// Otherwise the database refuses it whole, for a revision must not be null. Asked once the revision's row is ours, so that an eviction which came first is seen.</summary>
+    internal Change By(Guid hostId, Guid instance) => Decision == 0 ? this : new(
+        [
+            Statements[0],
+            $"""
+            INSERT INTO catalog (id, revision)
+            SELECT 2, NULL WHERE NOT EXISTS (SELECT 1 FROM hosts WHERE id = {hostId} AND instance_id = {instance} AND state = 'live' AND lease_expires_at > now())
+            """,
+            .. Statements.Skip(1),
+        ],
+        Decision + 1);
+
     /// <summary>The same with more to follow.</summary>
     internal Change Then(params IEnumerable<FormattableString> more) => new([.. Statements, .. more], Decision);
 

@@ -70,24 +70,32 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     {
         for (var attempt = 1; ; attempt++)
         {
+            var isKnown = Index.TryFind(name, out var known);
             if (!_link.IsOnline)
             {
-                if (Index.TryFind(name, out var known)) return known;
+                if (isKnown) return known;
                 await _link.WaitAsync();
             }
 
             try
             {
-                var wasKnown = Index.TryFind(name, out _);
-                await _database.ReadAsync(SharedVolumeRows.ByName(name), row => _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)), cancellation);
+                await _join.AskAsync(name, SharedVolumeRows.ByName(name), cancellation);
                 if (!Index.TryFind(name, out var found)) return null;
                 // What an engine of this host was told of once it will ask for again, perhaps while nobody else can be asked.
-                if (!wasKnown) _ledger.Copy([found]);
+                if (!isKnown) _ledger.Copy([found]);
                 return found;
             }
-            catch (CatalogAwayException e) when (attempt < 3)
+            catch (CatalogAwayException e)
             {
                 _link.Lost(e.Message, Now);
+                if (attempt < 3) continue;
+                if (isKnown) return known;
+                throw;
+            }
+            catch (VolumeException) when (isKnown)
+            {
+                // A database that refuses to answer is no reason to forget what is known.
+                return known;
             }
         }
     }
@@ -115,43 +123,79 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override async Task<Claim> ClaimAsync(Volume volume, Mount mount, Event entry)
     {
-        if (volume.IsExclusive && volume.Mounts.Any(m => Index.IsOwn(m) && m.Epoch < volume.Epoch))
+        if (volume.IsTakenFrom(_host.Id))
         {
             throw new VolumeException($"volume {volume.Name} was taken over by another host while this one was lost: stop the containers of this host that still use it, then try again");
         }
 
-        if (await TryClaimOnlineAsync(volume, mount, entry) is { } claim)
+        for (var attempt = 1; ; attempt++)
         {
-            return claim.Made ? claim with { Volume = await KeepClaimAsync(claim.Volume!, mount with { Epoch = claim.Volume!.Epoch }, untold: null) } : claim;
+            // Who may be alone with it only the database can say.
+            if (volume.IsExclusive) await _link.WaitAsync();
+            try
+            {
+                return await HoldingAsync(volume, () => ClaimHeldAsync(volume, mount, entry));
+            }
+            catch (CatalogAwayException) when (volume.IsExclusive)
+            {
+                _link.Doubt(volume.Id, volume.Name);
+                if (attempt == 3) throw;
+            }
+        }
+    }
+
+    async Task<Claim> ClaimHeldAsync(Volume volume, Mount mount, Event entry)
+    {
+        try
+        {
+            if (_link.IsOnline || volume.IsExclusive)
+            {
+                var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
+                if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch && now.Mounts.Any(m => !Index.IsOwn(m)))
+                {
+                    (made, now) = await TakeOverAsync(now, mount, entry);
+                }
+
+                return made ? new Claim(true, await KeepClaimAsync(now!, mount with { Epoch = now!.Epoch }, untold: null)) : new Claim(false, now);
+            }
+        }
+        catch (CatalogAwayException) when (!volume.IsExclusive)
+        {
+            // Perhaps it was claimed, and only the answer was lost: the ledger tells what is true.
         }
 
         // Shared, and the database is away: nobody can be in our way but one who removes the volume, and that one's trash is kept until we were heard again.
         return volume.State == VolumeState.Ready ? new Claim(true, await KeepClaimAsync(volume, mount, entry)) : new Claim(false, volume);
     }
 
-    /// <returns>Null when the database is away and the volume may be mounted without it.</returns>
-    async Task<Claim?> TryClaimOnlineAsync(Volume volume, Mount mount, Event entry)
+    /// <summary>Changes a volume's mounts while nobody else tells the catalog of them; afterwards tells what could not be told in between.</summary>
+    async Task<T> HoldingAsync<T>(Volume volume, Func<Task<T>> change)
     {
-        if (!volume.IsExclusive && !_link.IsOnline) return null;
+        await _link.HoldAsync(volume.Id);
         try
         {
-            var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: volume.IsExclusive);
-            if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch && now.Mounts.Any(m => !Index.IsOwn(m)))
-            {
-                (made, now) = await TakeOverAsync(now, mount, entry);
-            }
+            return await change();
+        }
+        finally
+        {
+            if (_link.Release(volume.Id) && _link.Tell(volume.Id, volume.Name)) await TryTellAsync(volume);
+        }
+    }
 
-            return new Claim(made, now);
-        }
-        catch (CatalogAwayException) when (!volume.IsExclusive)
+    /// <summary>Tells the catalog of a volume's mounts. One that cannot be told of now is told of later; what was done stays done.</summary>
+    async Task TryTellAsync(Volume volume)
+    {
+        try
         {
-            // Perhaps it was claimed, and only the answer was lost: the ledger tells what is true.
-            return null;
+            await _join.TellAsync(volume.Id, volume.Name);
         }
-        catch (CatalogAwayException)
+        catch (CatalogAwayException e)
         {
-            _link.Doubt(volume.Id, volume.Name);
-            throw;
+            _link.Lost(e.Message, Now);
+        }
+        catch (VolumeException e)
+        {
+            LogNotTold(volume.Name, e.Message);
         }
     }
 
@@ -170,12 +214,13 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             CallerId = mount.CallerId,
             Detail = $"from {from}, epoch {volume.Epoch + 1}",
         };
-        var (made, now) = await DecideAsync(MountRows.TakeOver(mount, _grace, takeover, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
+        var (made, now) = await DecideAsync(MountRows.TakeOver(mount, _grace, takeover, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
         if (made) LogTakenOver(volume.Name, from, volume.Epoch + 1);
         return (made, now);
     }
 
     /// <summary>Writes a claim into the ledger; one that cannot be written there is given back.</summary>
+    /// <param name="untold">The event, when the database has not made the claim.</param>
     async Task<Volume> KeepClaimAsync(Volume volume, Mount mount, Event? untold)
     {
         try
@@ -184,13 +229,12 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch
         {
-            if (untold is null && _link.Tell(volume.Id, volume.Name)) await _join.TellAsync(volume.Id, volume.Name);
+            if (untold is null) _link.Owe(volume.Id);
             throw;
         }
 
-        var now = Index.SetOwn(volume, [.. OwnOf(volume).Where(m => m.CallerId != mount.CallerId), mount]);
-        if (_link.Tell(volume.Id, volume.Name) && untold is not null) await _join.TellAsync(volume.Id, volume.Name);
-        return now;
+        if (untold is not null || !_link.IsOnline) _link.Owe(volume.Id);
+        return Index.SetOwn(volume, [.. OwnOf(volume).Where(m => m.CallerId != mount.CallerId), mount]);
     }
 
     internal override Task ReleaseAsync(Volume volume, Mount mount, int left, Event entry) => LeaveAsync(
@@ -200,16 +244,18 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         volume, [.. stale.Select(s => (s.Mount, 0, s.Entry))], OwnOf(volume).RemoveRange(stale.Select(s => s.Mount)));
 
     /// <summary>First the ledger, then the database.</summary>
-    async Task LeaveAsync(Volume volume, IReadOnlyList<(Mount Mount, int Left, Event Entry)> left, ImmutableArray<Mount> own)
+    /// <returns>Whether the database was there to be told.</returns>
+    Task<bool> LeaveAsync(Volume volume, IReadOnlyList<(Mount Mount, int Left, Event Entry)> left, ImmutableArray<Mount> own) => HoldingAsync(volume, async () =>
     {
         await _ledger.LeaveAsync(left);
         Index.SetOwn(volume, own);
-        if (!_link.Tell(volume.Id, volume.Name)) return;
+        if (!_link.Tell(volume.Id, volume.Name)) return false;
         try
         {
             var change = Change.Of(
                 MountRows.Touch(volume.Id), left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Entry)]));
-            await _database.ApplyAsync(change, SharedVolumeRows.ById(volume.Id), (_, row) => _join.Learn(volume.Name, SharedVolumeRows.Read(row, _membership.Learn)));
+            await _database.ApplyAsync(
+                _membership.ByThisHost(change), SharedVolumeRows.ById(volume.Id), (_, row) => _join.Learn(volume.Name, SharedVolumeRows.Read(row, _membership.Learn)));
             _ledger.ForgetTold([.. left.Select(l => l.Entry)]);
         }
         catch (CatalogAwayException e)
@@ -222,7 +268,9 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             _link.Doubt(volume.Id, volume.Name);
             LogNotTold(volume.Name, e.Message);
         }
-    }
+
+        return true;
+    });
 
     internal override async Task SetProvisionedAsync(Volume provisioned, Event entry)
     {
@@ -241,7 +289,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
         await _ledger.CopyAsync(provisioned, entry);
         Index.Learn(provisioned);
-        if (_link.Tell(provisioned.Id, provisioned.Name)) await _join.TellAsync(provisioned.Id, provisioned.Name);
+        if (_link.Tell(provisioned.Id, provisioned.Name)) await TryTellAsync(provisioned);
     }
 
     internal override async Task<Volume?> BeginRemovalAsync(Volume volume) =>
@@ -249,7 +297,14 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
 
-    internal override Task EndRemovalAsync(Volume removed, Event entry) => DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name);
+    internal override async Task EndRemovalAsync(Volume removed, Event entry)
+    {
+        var (made, now) = await DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name);
+        if (!made && now?.State == VolumeState.Ready)
+        {
+            throw new VolumeException($"the removal of volume {removed.Name} was taken back on another host while its data went into the trash: remove it again");
+        }
+    }
 
     internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation)
     {
@@ -310,7 +365,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             try
             {
                 Volume? now = null;
-                var made = await _database.ApplyAsync(change, readBack, (_, row) => now = _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)));
+                var made = await _database.ApplyAsync(_membership.ByThisHost(change), readBack, (_, row) => now = _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)));
                 return (made > 0, now);
             }
             catch (CatalogAwayException e)

@@ -12,6 +12,7 @@ internal sealed class ClusterLink(TimeSpan patience)
 
     readonly Lock _gate = new();
     readonly HashSet<(Guid Id, string Name)> _untold = [];
+    readonly Dictionary<Guid, Holding> _held = [];
     TaskCompletionSource _online = new(TaskCreationOptions.RunContinuationsAsynchronously);
     DateTime _since = DateTime.UtcNow;
     long _lostAt = Environment.TickCount64;
@@ -23,7 +24,7 @@ internal sealed class ClusterLink(TimeSpan patience)
 
     internal bool IsOnline => _online.Task.IsCompleted;
 
-    /// <summary>Since when what is known may be out of date; null when online. By this host's clock.</summary>
+    /// <summary>Since when what is known may be out of date; null when online. By the catalog's clock.</summary>
     internal DateTime? StaleSince => IsOnline ? null : _since;
 
     internal void Lost(string reason, DateTime now)
@@ -86,6 +87,70 @@ internal sealed class ClusterLink(TimeSpan patience)
     internal void Doubt(Guid id, string name)
     {
         lock (_gate) _untold.Add((id, name));
+    }
+
+    /// <summary>
+    /// Keeps others from telling the catalog of a volume's mounts while they change: what was read before the change must not be written after it. Waits while it is told
+    /// just now, and never for longer than that.
+    /// </summary>
+    internal async Task HoldAsync(Guid id)
+    {
+        while (true)
+        {
+            Task released;
+            lock (_gate)
+            {
+                if (!_held.TryGetValue(id, out var holding))
+                {
+                    _held[id] = new Holding();
+                    return;
+                }
+
+                released = holding.Released.Task;
+            }
+
+            await released;
+        }
+    }
+
+    /// <summary>Holds a volume to tell of it, unless it is held: then who holds it has to tell.</summary>
+    internal bool TryHold(Guid id)
+    {
+        lock (_gate)
+        {
+            if (_held.TryGetValue(id, out var holding))
+            {
+                holding.IsOwed = true;
+                return false;
+            }
+
+            _held[id] = new Holding();
+            return true;
+        }
+    }
+
+    /// <summary>Whoever holds the volume has to tell of it at the end.</summary>
+    internal void Owe(Guid id)
+    {
+        lock (_gate) _held[id].IsOwed = true;
+    }
+
+    /// <returns>Whether the volume has to be told of now.</returns>
+    internal bool Release(Guid id)
+    {
+        lock (_gate)
+        {
+            _held.Remove(id, out var holding);
+            holding!.Released.SetResult();
+            return holding.IsOwed;
+        }
+    }
+
+    sealed class Holding
+    {
+        internal TaskCompletionSource Released { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal bool IsOwed { get; set; }
     }
 
     /// <summary>Waits while there is hope.</summary>

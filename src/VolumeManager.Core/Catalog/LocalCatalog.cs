@@ -27,27 +27,10 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         catalog._file = await CatalogFile.OpenAsync(path, migrate, async db =>
         {
             await HostRows.ContinueGenerationsAsync(db, host);
-            await catalog.TryRegisterAsync(db, log);
+            await HostRows.TryRegisterAsync(db, host, catalog.Now, log);
             await catalog.Index.LoadAsync(db);
         }, log);
         return catalog;
-    }
-
-    /// <summary>A full disk must not keep Get, List and Path from being answered: they only read.</summary>
-    async Task TryRegisterAsync(CatalogConnection db, ILogger log)
-    {
-        try
-        {
-            await db.InTransactionAsync(async transaction =>
-            {
-                await transaction.ExecuteAsync(HostRows.ForgetOthers(_host));
-                await transaction.ExecuteAsync(HostRows.Keep(_host, Now));
-            });
-        }
-        catch (System.Data.Common.DbException e)
-        {
-            LogNotRegistered(log, e.Message);
-        }
     }
 
     internal override HostInfo InfoOf(Guid host) => new(_host.Name, "live");
@@ -130,7 +113,4 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         _file.Dispose();
         return ValueTask.CompletedTask;
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written at the start, so volumes can be looked at only: {Reason}")]
-    static partial void LogNotRegistered(ILogger log, string reason);
 }

@@ -12,7 +12,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     // Parsing a text for its braces costs more than sending it; there are some fifty texts.
     static readonly ConcurrentDictionary<string, string> s_positional = new(StringComparer.Ordinal);
 
+    // Changes wait for each other in the database, on the revision's row. What only asks, and the lease, must not wait behind them for a connection.
+    static readonly TimeSpan s_turnTime = TimeSpan.FromSeconds(5);
+
     readonly NpgsqlDataSource _source;
+    readonly SemaphoreSlim _changes;
+    readonly SemaphoreSlim _reads;
 
     /// <param name="connectionString">As the user wrote it; what it leaves open gets bounds below the engine's own.</param>
     /// <exception cref="VolumeException">It is no connection string.</exception>
@@ -36,11 +41,18 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         Default("Auto Prepare Min Usages", 2);
         Default("Host Recheck Seconds", 1);
         Default("GSS Encryption Mode", "Disable");
+        // A change goes out in one piece: one that breaks off in its middle would keep the revision's row locked until the server notices.
+        Default("Write Buffer Size", 32768);
         // A daemon that stops in the middle of a change must not keep the others waiting for longer than they would wait.
-        Default("Options", "-c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000");
+        Default("Options", "-c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000"
+            + " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3");
+        if (settings.Host?.Contains(',', StringComparison.Ordinal) == true) Default("Target Session Attributes", "primary");
         IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
         Name = $"{settings.Database ?? settings.Username} on {settings.Host}";
         _source = NpgsqlDataSource.Create(settings.ConnectionString);
+        var changes = Math.Max(1, settings.MaxPoolSize * 5 / 8);
+        _changes = new SemaphoreSlim(changes);
+        _reads = new SemaphoreSlim(Math.Max(1, settings.MaxPoolSize - changes));
     }
 
     /// <summary>What it is called in messages: database and host, no secret.</summary>
@@ -70,15 +82,39 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="VolumeException">The database refused; nothing was changed.</exception>
     internal async Task<int> ApplyAsync(Change change, FormattableString? readBack = null, Action<int, DbDataReader>? row = null)
     {
-        var affected = await RunAsync(readBack is null ? change.Statements : [.. change.Statements, readBack], row, CancellationToken.None);
-        return affected[change.Decision];
+        if (!await _changes.WaitAsync(s_turnTime)) throw new VolumeException($"the catalog's database {Name} is busy, this change waited {s_turnTime.TotalSeconds:0} s for its turn: nothing was changed; try again");
+        try
+        {
+            var affected = await SendAsync(readBack is null ? change.Statements : [.. change.Statements, readBack], row, CancellationToken.None);
+            return affected[change.Decision];
+        }
+        finally
+        {
+            _changes.Release();
+        }
     }
 
     /// <summary>Asks questions, all in one round trip and of one moment or of one shortly after the other.</summary>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     internal Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => RunAsync([query], (_, reader) => row(reader), cancellation);
 
+    /// <summary>Sends statements that wait for no change: questions, and the lease.</summary>
+    /// <returns>How many rows each statement affected.</returns>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     internal async Task<int[]> RunAsync(IReadOnlyList<FormattableString> statements, Action<int, DbDataReader>? row, CancellationToken cancellation)
+    {
+        if (!await _reads.WaitAsync(s_turnTime, cancellation)) throw new CatalogAwayException($"the catalog's database {Name} does not keep up: see to it, then try again");
+        try
+        {
+            return await SendAsync(statements, row, cancellation);
+        }
+        finally
+        {
+            _reads.Release();
+        }
+    }
+
+    async Task<int[]> SendAsync(IReadOnlyList<FormattableString> statements, Action<int, DbDataReader>? row, CancellationToken cancellation)
     {
         try
         {
@@ -97,6 +133,10 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             }
 
             return [.. ((IEnumerable<DbBatchCommand>)batch.BatchCommands).Select(command => command.RecordsAffected)];
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.NotNullViolation, TableName: "catalog" })
+        {
+            throw new CatalogAwayException("this host's lease ran out, or it was evicted; it joins the cluster anew", e);
         }
         catch (Exception e) when (IsAway(e))
         {
@@ -170,7 +210,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         _ => "try again, or see the database's log",
     };
 
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _source.DisposeAsync();
+        _changes.Dispose();
+        _reads.Dispose();
+    }
 }
 
 /// <summary>The shared catalog cannot be asked now. Get, List and Path must not make "no such volume" of it.</summary>

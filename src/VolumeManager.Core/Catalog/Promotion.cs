@@ -10,7 +10,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Catalog;
 
 /// <summary>
-/// Moves a single host's catalog into a cluster's: volumes, options, labels, mounts and history, in one transaction. The host's own file becomes its ledger's start
+/// Moves a single host's catalog into a cluster's: its history, then volumes, options, labels and mounts in one transaction. The host's own file becomes its ledger's start
 /// and is kept under another name. Whatever interrupts it, it can be run again: what is there already is left alone.
 /// </summary>
 internal sealed class Promotion(StateDirectory state, string hostName, string rootId)
@@ -37,18 +37,33 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         }
 
         await PostgresSchema.CheckAsync(database, newerIsRefused: true, cancellation);
-        using var local = SqliteCatalog.Open(state.CatalogFile);
-        await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true);
-        var volumes = await ReadVolumesAsync(local);
-        var moved = await database.RunAsync(connection => MoveAsync(connection, local, volumes, dryRun, progress, cancellation), cancellation);
+        var moved = await MoveAsync(database, dryRun, progress, cancellation);
         if (dryRun) return moved;
-        await WriteLedgerAsync(volumes);
+        // Closed by now, so the file holds all: what is in its journal stays behind when it is moved.
         File.Move(state.CatalogFile, Kept, overwrite: true);
         foreach (var suffix in (string[])["-wal", "-shm"]) File.Delete(state.CatalogFile + suffix);
         return moved;
     }
 
-    async Task<Moved> MoveAsync(NpgsqlConnection connection, CatalogConnection local, List<Volume> volumes, bool dryRun, TextWriter progress, CancellationToken cancellation)
+    async Task<Moved> MoveAsync(PostgresDatabase database, bool dryRun, TextWriter progress, CancellationToken cancellation)
+    {
+        using var local = SqliteCatalog.Open(state.CatalogFile);
+        await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true);
+        var volumes = await ReadVolumesAsync(local);
+        // Tried first: what cannot be moved is told before anything is.
+        var mounts = await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: true, cancellation), cancellation);
+        var events = 0L;
+        await local.ReadAsync($"SELECT count(*) FROM events", row => events = row.GetInt64(0));
+        if (dryRun) return new Moved(volumes.Count, mounts, events);
+        // History takes long and is in nobody's way; then volumes and mounts at once, while the cluster's changes wait.
+        await database.RunAsync(connection => MoveEventsAsync(connection, local, progress, cancellation), cancellation);
+        await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: false, cancellation), cancellation);
+        await WriteLedgerAsync(local, volumes);
+        return new Moved(volumes.Count, mounts, events);
+    }
+
+    /// <returns>How many mounts.</returns>
+    async Task<int> MoveVolumesAsync(NpgsqlConnection connection, List<Volume> volumes, bool dryRun, CancellationToken cancellation)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await ApplyAsync(connection, [$"UPDATE catalog SET revision = revision + 1 WHERE id = 1"]);
@@ -64,12 +79,16 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         ]);
         if (registered[0] == 0) throw new VolumeException($"the host name {hostName} belongs to another host of the cluster: choose another --host-name, here and for volman serve");
         var taken = new List<string>();
-        var mounts = 0;
-        foreach (var volume in volumes)
+        foreach (var some in volumes.Chunk(Batch / 5))
         {
-            var affected = await ApplyAsync(connection, [.. VolumeRows.Adopt(volume), .. volume.Mounts.Select(MountRows.PutNew)]);
-            if (affected[0] == 0) taken.Add(volume.Name);
-            mounts += volume.Mounts.Length;
+            var statements = some.Select(v => (FormattableString[])[.. VolumeRows.Adopt(v), .. v.Mounts.Select(MountRows.PutNew)]).ToList();
+            var affected = await ApplyAsync(connection, [.. statements.SelectMany(s => s)]);
+            var first = 0;
+            foreach (var (volume, its) in some.Zip(statements))
+            {
+                if (affected[first] == 0) taken.Add(volume.Name);
+                first += its.Length;
+            }
         }
 
         if (taken.Count > 0)
@@ -77,10 +96,9 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             throw new VolumeException($"these volumes are in the cluster already, or their directories are: {string.Join(", ", taken)}; remove or rename them on one side, then try again");
         }
 
-        var events = await MoveEventsAsync(connection, local, progress, cancellation);
         if (dryRun) await transaction.RollbackAsync(cancellation);
         else await transaction.CommitAsync(cancellation);
-        return new Moved(volumes.Count, mounts, events);
+        return volumes.Sum(v => v.Mounts.Length);
     }
 
     async Task<long> MoveEventsAsync(NpgsqlConnection connection, CatalogConnection local, TextWriter progress, CancellationToken cancellation)
@@ -129,12 +147,11 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
     }
 
     /// <summary>The ledger begins with what the host holds now, so that its containers go on through the change.</summary>
-    async Task WriteLedgerAsync(List<Volume> volumes)
+    async Task WriteLedgerAsync(CatalogConnection local, List<Volume> volumes)
     {
         File.Delete(state.LedgerFile);
         using var ledger = SqliteCatalog.Open(state.LedgerFile);
         await SqliteCatalog.MigrateAsync(ledger, state.LedgerFile, migrate: true);
-        using var local = SqliteCatalog.Open(state.CatalogFile);
         var host = default(FormattableString);
         await local.ReadAsync($"SELECT name, boot_id, version, engine_generation, last_seen_at FROM hosts WHERE id = {state.HostId}", row => host = $"""
             INSERT INTO hosts (id, name, boot_id, version, engine_generation, last_seen_at, state)

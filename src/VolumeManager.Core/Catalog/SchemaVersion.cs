@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using Microsoft.EntityFrameworkCore.Migrations;
 
@@ -7,10 +8,12 @@ namespace VolumeManager.Catalog;
 internal static class SchemaVersion
 {
     /// <summary>The migrations of this program, oldest first.</summary>
-    internal static IReadOnlyList<string> Known(string assembly) => [.. Assembly.Load(assembly).GetTypes()
+    internal static IReadOnlyList<string> Known(string assembly) => s_known.GetOrAdd(assembly, static name => [.. Assembly.Load(name).GetTypes()
         .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id)
         .OfType<string>()
-        .Order(StringComparer.Ordinal)];
+        .Order(StringComparer.Ordinal)]);
+
+    static readonly ConcurrentDictionary<string, IReadOnlyList<string>> s_known = new(StringComparer.Ordinal);
 
     /// <exception cref="CatalogSchemaException">The catalog has a migration that this program does not know.</exception>
     internal static void CheckNotNewer(IReadOnlyList<string> applied, IReadOnlyList<string> known)

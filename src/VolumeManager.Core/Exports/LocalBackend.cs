@@ -106,7 +106,7 @@ internal sealed class LocalBackend
                 CheckRoot(volume);
                 if (volume.ProvisionedAt is null)
                 {
-                    if (!TryMake(volume)) SetOwner(volume);
+                    if (!TryMake(volume) && _root.IsEmpty(volume.Directory)) SetOwner(volume);
                     _root.Sync("");
                 }
 

@@ -1,9 +1,10 @@
+using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 
 namespace VolumeManager.Hosts;
 
 /// <summary>The statements about this host in its own file, be that its catalog or its ledger.</summary>
-internal static class HostRows
+internal static partial class HostRows
 {
     /// <summary>Lets the engine's generations count on from what was written, or claimed under. No engine outlives its host's boot.</summary>
     internal static async Task ContinueGenerationsAsync(CatalogConnection db, ThisHost host)
@@ -28,8 +29,28 @@ internal static class HostRows
         """,
         EventRows.Append(StartOf(host, now)));
 
+    /// <summary>Makes the file this host's. A full disk must not keep what is known from being answered: that only reads.</summary>
+    internal static async Task TryRegisterAsync(CatalogConnection db, ThisHost host, DateTime now, ILogger log)
+    {
+        try
+        {
+            await db.InTransactionAsync(async transaction =>
+            {
+                await transaction.ExecuteAsync(ForgetOthers(host));
+                await transaction.ExecuteAsync(Keep(host, now));
+            });
+        }
+        catch (System.Data.Common.DbException e)
+        {
+            LogNotRegistered(log, e.Message);
+        }
+    }
+
     internal static FormattableString SetGeneration(ThisHost host, long generation) => $"UPDATE hosts SET engine_generation = {generation} WHERE id = {host.Id}";
 
     internal static Event StartOf(ThisHost host, DateTime now) =>
         new() { At = now, Host = host.Name, Kind = EventKind.HostStart, Detail = $"volman {ProgramVersion.Text}, boot {host.BootId}" };
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The catalog cannot be written at the start, so volumes can be looked at only: {Reason}")]
+    static partial void LogNotRegistered(ILogger log, string reason);
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
@@ -14,24 +15,31 @@ namespace VolumeManager.Hosts;
 internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase database)
 {
     // One run of the daemon: of two that speak for one host in one boot the later one counts. Ordered by the time since the boot, for clocks are set back.
-    readonly Guid _instance = Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddMilliseconds(Environment.TickCount64));
+    readonly Guid _run = Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddMilliseconds(Environment.TickCount64));
+    int _joins;
     readonly ConcurrentDictionary<Guid, HostInfo> _hosts = new() { [host.Id] = new HostInfo(host.Name, "live") };
-    DateTime _clock = DateTime.UtcNow;
-    long _clockReadAt = Stopwatch.GetTimestamp();
+    ClockReading _clock = new(DateTime.UtcNow, Stopwatch.GetTimestamp());
+    Guid _instance;
     DateTime? _othersLease;
 
+    sealed record ClockReading(DateTime Time, long At);
+
     /// <summary>The database's clock, carried on by this host's monotonic one; this host's own until the database was first heard.</summary>
-    internal DateTime Now => _clock + Stopwatch.GetElapsedTime(_clockReadAt);
+    internal DateTime Now => _clock is var reading ? reading.Time + Stopwatch.GetElapsedTime(reading.At) : default;
 
     internal HostInfo InfoOf(Guid id) => _hosts.TryGetValue(id, out var info) ? info : new HostInfo(id.ToString(), "lost");
 
     internal void Learn(Guid id, HostInfo info) => _hosts[id] = info;
+
+    /// <summary>The change, to be made only while this host is the member that it is now.</summary>
+    internal Change ByThisHost(Change change) => change.By(host.Id, _instance);
 
     /// <summary>Writes down that this host runs, in this boot, as this instance, and takes the lease.</summary>
     /// <exception cref="HostRefusedException">Another machine has this host's name or id.</exception>
     /// <exception cref="CatalogAwayException">An earlier boot of this host still has the lease, or a copy of it that is not known to live: wait.</exception>
     internal async Task RegisterAsync()
     {
+        _instance = NextInstance();
         // last_seen_at stays for now: it says when the host had told all that it knew.
         var register = Change.Quiet($"""
             INSERT INTO hosts (id, name, address, boot_id, version, engine_generation, instance_id, lease_expires_at, last_seen_at, state)
@@ -55,6 +63,15 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
         }
 
         throw await IdTakenAsync();
+    }
+
+    /// <summary>Later than all earlier ones of this run, and of earlier runs: what was sent under those and arrives late counts no more.</summary>
+    Guid NextInstance()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _run.TryWriteBytes(bytes, bigEndian: true, out _);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[12..], ++_joins);
+        return new Guid(bytes, bigEndian: true);
     }
 
     async Task<HostRefusedException> NameTakenAsync()
@@ -95,7 +112,9 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
                 WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()
                 """,
                 $"""
-                WITH lost AS (UPDATE hosts SET state = 'lost' WHERE state = 'live' AND lease_expires_at < now() RETURNING name)
+                WITH lost AS (
+                    UPDATE hosts SET state = 'lost'
+                    WHERE id IN (SELECT id FROM hosts WHERE state = 'live' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED) RETURNING name)
                 INSERT INTO events (operation, at, host, kind, detail) SELECT gen_random_uuid(), now(), name, {EventKind.HostLost}, 'its lease ran out' FROM lost
                 """,
                 SharedVolumeRows.Hosts,
@@ -112,10 +131,13 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
         if (affected[0] == 0) throw new CatalogAwayException("this host's lease ran out, or it was evicted; it joins the cluster anew");
     }
 
+    /// <summary>Renews the lease alone, for a join that takes long.</summary>
+    internal FormattableString Prolong => $"UPDATE hosts SET lease_expires_at = now() + {lease} WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()";
+
     /// <summary>An orderly end: another daemon may speak for this host at once. The lease runs on, for the mounts are still there.</summary>
     internal Task LeaveAsync() => database.ApplyAsync(Change.Quiet($"UPDATE hosts SET instance_id = NULL WHERE id = {host.Id} AND instance_id = {_instance}"));
 
-    void ReadClock(DbDataReader row) => (_clock, _clockReadAt) = (row.GetUtc(0), Stopwatch.GetTimestamp());
+    void ReadClock(DbDataReader row) => _clock = new ClockReading(row.GetUtc(0), Stopwatch.GetTimestamp());
 
     static string? Address()
     {

@@ -21,10 +21,11 @@ internal sealed partial class ClusterJoin(
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _wake = new(0);
     readonly TaskCompletionSource _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    readonly HashSet<Guid> _lostVolumes = [];
+    readonly HashSet<Guid> _told = [];
     Action _attention = () => { };
     Task _running = Task.CompletedTask;
     long _revision;
+    long _forgetUpTo;
     bool _hasJoined;
     string? _lastFailure;
 
@@ -59,20 +60,15 @@ internal sealed partial class ClusterJoin(
             {
                 return;
             }
-            catch (CatalogAwayException e)
+            catch (Exception e) when (e is HostRefusedException || (e is CatalogSchemaException && !_hasJoined))
+            {
+                _refused.TrySetException(e);
+                return;
+            }
+            catch (VolumeException e)
             {
                 link.Lost(e.Message, membership.Now);
                 LogLost(e.Message);
-            }
-            catch (Exception e) when (e is HostRefusedException or CatalogSchemaException && !_hasJoined)
-            {
-                _refused.TrySetException(e);
-                return;
-            }
-            catch (HostRefusedException e)
-            {
-                _refused.TrySetException(e);
-                return;
             }
 #pragma warning disable CA1031 // The lease must be kept, whatever one turn met.
             catch (Exception e)
@@ -86,23 +82,37 @@ internal sealed partial class ClusterJoin(
 
     async Task RenewAsync()
     {
-        var heard = new List<Volume>();
-        await membership.RenewAsync(_revision, row => Take(SharedVolumeRows.Read(row, membership.Learn), heard));
+        var (heard, before) = (new List<Volume>(), Interlocked.Read(ref _revision));
+        await membership.RenewAsync(before, row => Take(before, SharedVolumeRows.Read(row, membership.Learn), heard));
         ledger.Copy(heard);
+        // Whatever was asked before the last heartbeat has its answer.
+        index.ForgetGone(_forgetUpTo);
+        _forgetUpTo = before;
         await DeliverAsync();
-        foreach (var (id, name) in link.TakeUntold()) await TellAsync(id, name);
+        foreach (var (id, name) in link.TakeUntold())
+        {
+            try
+            {
+                await TellAsync(id, name);
+            }
+            catch (VolumeException e) when (e is not CatalogAwayException)
+            {
+                LogNotTold(name, e.Message);
+            }
+        }
     }
 
     /// <summary>Hears what has changed.</summary>
     internal async Task RefreshAsync(CancellationToken cancellation)
     {
-        var heard = new List<Volume>();
-        await database.ReadAsync(SharedVolumeRows.ChangedSince(_revision), row => Take(SharedVolumeRows.Read(row, membership.Learn), heard), cancellation);
+        var (heard, known) = (new List<Volume>(), Interlocked.Read(ref _revision));
+        await database.ReadAsync(SharedVolumeRows.ChangedSince(known), row => Take(known, SharedVolumeRows.Read(row, membership.Learn), heard), cancellation);
         ledger.Copy(heard);
     }
 
-    void Take((long Revision, Volume? Volume) row, List<Volume> heard)
+    void Take(long known, (long Revision, Volume? Volume) row, List<Volume> heard)
     {
+        if (row.Revision < known) throw WentBack();
         // All rows are of one moment, so the first is as good as the last.
         if (row.Volume is not null)
         {
@@ -113,6 +123,8 @@ internal sealed partial class ClusterJoin(
         InterlockedMax(ref _revision, row.Revision);
     }
 
+    CatalogAwayException WentBack() => new($"the catalog's database {database.Name} knows less than it did: this host joins the cluster anew");
+
     static void InterlockedMax(ref long value, long atLeast)
     {
         for (var known = Interlocked.Read(ref value); known < atLeast;)
@@ -121,6 +133,19 @@ internal sealed partial class ClusterJoin(
             if (found == known) return;
             known = found;
         }
+    }
+
+    /// <summary>Asks about one volume, and takes in the answer.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer, or has gone back behind what it said before: a standby, or one that was restored.</exception>
+    internal Task AskAsync(string name, FormattableString question, CancellationToken cancellation)
+    {
+        var known = Interlocked.Read(ref _revision);
+        return database.ReadAsync(question, row =>
+        {
+            var answer = SharedVolumeRows.Read(row, membership.Learn);
+            if (answer.Revision < known) throw WentBack();
+            Learn(name, answer);
+        }, cancellation);
     }
 
     /// <summary>Takes in the answer to a question about one volume.</summary>
@@ -140,7 +165,7 @@ internal sealed partial class ClusterJoin(
             await JoinAsync();
             _lastFailure = null;
         }
-        catch (CatalogAwayException e)
+        catch (VolumeException e) when (e is not HostRefusedException)
         {
             link.Lost(e.Message, membership.Now);
             if (e.Message != _lastFailure) LogAway(e.Message);
@@ -162,7 +187,9 @@ internal sealed partial class ClusterJoin(
         }
 
         // Only now: what was removed before this moment may be deleted, for all that this host holds is told.
-        await membership.RenewAsync(_revision, row => Take(SharedVolumeRows.Read(row, membership.Learn), []));
+        var (heard, known) = (new List<Volume>(), _revision);
+        await membership.RenewAsync(known, row => Take(known, SharedVolumeRows.Read(row, membership.Learn), heard));
+        ledger.Copy(heard);
         _hasJoined = true;
         LogJoined(database.Name, index.Count);
         FindLost();
@@ -184,8 +211,8 @@ internal sealed partial class ClusterJoin(
             index.Learn(volume, anew: true);
         }, _stopping.Token);
         index.LearnOnly(living);
-        Interlocked.Exchange(ref _revision, revision);
-        ledger.Copy(changed);
+        (_revision, _forgetUpTo) = (revision, 0);
+        await ledger.CopyAllAsync(changed, [.. known.Keys.Where(id => !living.Contains(id))]);
     }
 
     /// <summary>Makes this host's mounts in the catalog what the ledger says, and delivers the events that it has not heard.</summary>
@@ -203,23 +230,31 @@ internal sealed partial class ClusterJoin(
     /// <summary>Tells the catalog this host's mounts of a volume as they are at this moment.</summary>
     internal async Task TellAsync(Guid id, string name)
     {
-        try
+        do
         {
-            IReadOnlyList<Mount> own = index.TryFind(name, out var volume) && volume.Id == id ? [.. volume.Mounts.Where(index.IsOwn)] : [];
-            await database.ApplyAsync(MountRows.Replace(id, host.Id, own), SharedVolumeRows.ById(id), (_, row) => Learn(name, SharedVolumeRows.Read(row, membership.Learn)));
+            // Who changes them at this moment tells them afterwards.
+            if (!link.TryHold(id)) return;
+            try
+            {
+                IReadOnlyList<Mount> own = index.TryFind(name, out var volume) && volume.Id == id ? [.. volume.Mounts.Where(index.IsOwn)] : [];
+                var change = membership.ByThisHost(MountRows.Replace(id, host.Id, own));
+                await database.ApplyAsync(change, SharedVolumeRows.ById(id), (_, row) => Learn(name, SharedVolumeRows.Read(row, membership.Learn)));
+            }
+            catch (VolumeException)
+            {
+                link.Doubt(id, name);
+                link.Release(id);
+                throw;
+            }
         }
-        catch (CatalogAwayException)
-        {
-            link.Doubt(id, name);
-            throw;
-        }
+        while (link.Release(id));
     }
 
     async Task DeliverAsync()
     {
         while (await ledger.ReadUntoldAsync(Batch) is { Count: > 0 } untold)
         {
-            await database.ApplyAsync(Change.Quiet(EventRows.Append(untold[0]), untold.Skip(1).Select(EventRows.Append)));
+            await database.ApplyAsync(Change.Quiet(EventRows.Append(untold[0]), [.. untold.Skip(1).Select(EventRows.Append), membership.Prolong]));
             await ledger.ForgetToldAsync(untold);
         }
     }
@@ -229,9 +264,9 @@ internal sealed partial class ClusterJoin(
     {
         foreach (var volume in index.All.Where(v => v.IsMountedOn(host.Id)))
         {
-            var isTaken = volume.IsExclusive && volume.Mounts.Any(m => index.IsOwn(m) && m.Epoch < volume.Epoch);
-            if ((volume.IsLiving && !isTaken) || !_lostVolumes.Add(volume.Id)) continue;
+            var isTaken = volume.IsTakenFrom(host.Id);
             var kind = isTaken ? EventKind.GiveUp : EventKind.Conflict;
+            if ((volume.IsLiving && !isTaken) || !_told.Add(OperationOf(kind, volume.Id, volume.Epoch))) continue;
             var detail = isTaken
                 ? $"another host has taken the volume, epoch {volume.Epoch}: it is handed to no caller here any more; the containers here that still use it must be stopped"
                 : "the volume was removed on another host while containers of this host use it: its data waits in the trash until they have ended";
@@ -275,6 +310,9 @@ internal sealed partial class ClusterJoin(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A turn of keeping this host in its cluster failed; the next one comes")]
     partial void LogFailed(Exception failure);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's catalog cannot be told of {Volume} now, it is told with the next heartbeat: {Reason}")]
+    partial void LogNotTold(string volume, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume}: {Detail}")]
     partial void LogLostVolume(string volume, string detail);

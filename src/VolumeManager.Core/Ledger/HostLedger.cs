@@ -10,23 +10,22 @@ namespace VolumeManager.Ledger;
 /// What this host knows first-hand, on its own disk: whom it mounted what for, the events that the shared catalog has not heard yet, and a copy of the cluster's
 /// volumes. A file with the catalog's own schema, so that a restart needs no database to know what is mounted for whom.
 /// </summary>
-internal sealed class HostLedger : IDisposable
+internal sealed partial class HostLedger : IDisposable
 {
-    readonly CatalogFile _file;
+    const int Batch = 200;
 
-    HostLedger(CatalogFile file) => _file = file;
+    readonly CatalogFile _file;
+    readonly ILogger _log;
+
+    HostLedger(CatalogFile file, ILogger log) => (_file, _log) = (file, log);
 
     /// <summary>Opens the file and loads what it knows into <paramref name="index"/>.</summary>
     internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
     {
         await HostRows.ContinueGenerationsAsync(db, host);
-        await db.InTransactionAsync(async transaction =>
-        {
-            await transaction.ExecuteAsync(HostRows.ForgetOthers(host));
-            await transaction.ExecuteAsync(HostRows.Keep(host, DateTime.UtcNow));
-        });
+        await HostRows.TryRegisterAsync(db, host, DateTime.UtcNow, log);
         await index.LoadAsync(db);
-    }, log));
+    }, log), log);
 
     /// <summary>Writes down a mount, with the volume that it is of.</summary>
     /// <param name="untold">The event that the shared catalog has not heard.</param>
@@ -41,8 +40,25 @@ internal sealed class HostLedger : IDisposable
     /// <summary>Copies volumes of the cluster, for the time when it cannot be asked. Nobody waits for it.</summary>
     internal void Copy(IEnumerable<Volume> volumes)
     {
-        foreach (var volume in volumes) _file.Post(VolumeRows.Keep(volume));
+        foreach (var some in volumes.Chunk(Batch)) _file.Post(KeepAll(some));
     }
+
+    /// <summary>Makes the copy what the cluster has, a part after the other. A copy that cannot be written is one that is missing later, and no more.</summary>
+    /// <param name="gone">Volumes that the cluster does not know any more.</param>
+    internal async Task CopyAllAsync(IReadOnlyList<Volume> changed, IReadOnlyList<Guid> gone)
+    {
+        try
+        {
+            foreach (var some in gone.Chunk(Batch)) await _file.ApplyAsync(Change.Quiet(VolumeRows.Unkeep(some[0]), some.Skip(1).Select(VolumeRows.Unkeep)));
+            foreach (var some in changed.Chunk(Batch)) await _file.ApplyAsync(KeepAll(some));
+        }
+        catch (VolumeException e)
+        {
+            LogNotCopied(e.Message);
+        }
+    }
+
+    static Change KeepAll(Volume[] volumes) => VolumeRows.Keep(volumes[0]).Then(volumes.Skip(1).SelectMany(v => VolumeRows.Keep(v).Statements));
 
     internal Task CopyAsync(Volume volume, Event untold) => _file.ApplyAsync(VolumeRows.Keep(volume).Then(EventRows.Append(untold)));
 
@@ -83,4 +99,7 @@ internal sealed class HostLedger : IDisposable
     static FormattableString Delete(Event told) => $"DELETE FROM events WHERE operation = {told.Operation!.Value}";
 
     public void Dispose() => _file.Dispose();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The ledger's copy of the cluster's volumes is not complete: {Reason}")]
+    partial void LogNotCopied(string reason);
 }

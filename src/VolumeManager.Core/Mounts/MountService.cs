@@ -16,7 +16,7 @@ internal sealed partial class MountService(
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
 
     /// <summary>Whether another host has taken the volume since this host mounted it. It is handed to no caller of this host any more.</summary>
-    internal bool IsGivenUp(Volume volume) => volume.IsExclusive && volume.Mounts.Any(m => m.HostId == host.Id && m.Epoch < volume.Epoch);
+    internal bool IsGivenUp(Volume volume) => volume.IsTakenFrom(host.Id);
 
     /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
     /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>

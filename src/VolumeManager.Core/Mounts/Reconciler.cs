@@ -19,9 +19,6 @@ internal sealed partial class Reconciler(
     // One volume whose disk hangs must not keep the others from being mended.
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    // Twice what a Remove may take.
-    static readonly TimeSpan RemovalTime = TimeSpan.FromMinutes(2);
-
     /// <summary>Before the first request: drops what an earlier boot, or an earlier daemon that was killed between two steps, left in the catalog.</summary>
     internal async Task DropStaleAsync(CancellationToken cancellation)
     {
@@ -44,9 +41,7 @@ internal sealed partial class Reconciler(
             else if (!Mounter.HasFlags(options, volume.Access == AccessMode.ReadOnly)) await TryAsync(name, SetFlagsAsync, cancellation);
         }
 
-        // One that another host has just begun is that host's to finish.
-        var abandoned = catalog.Now - RemovalTime;
-        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && (catalog.Scope == "local" || v.RemovedAt is null || v.RemovedAt < abandoned)))
+        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && volumes.IsAbandoned(v)))
         {
             await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
         }

@@ -87,6 +87,9 @@ internal sealed record Volume
     /// <summary>False once its data is in the trash or gone.</summary>
     internal bool IsLiving => State is VolumeState.Ready or VolumeState.Removing;
 
+    /// <summary>Whether another host has, or had, what a host mounted for itself alone: the host that comes back has lost it.</summary>
+    internal bool IsTakenFrom(Guid hostId) => IsExclusive && Mounts.Any(m => m.HostId == hostId && m.Epoch < Epoch || (m.HostId != hostId && IsMountedOn(hostId)));
+
     /// <summary>Whether one host, or one caller, has it for itself.</summary>
     internal bool IsExclusive => Access is AccessMode.SingleHost or AccessMode.SingleCaller;
 }

@@ -31,7 +31,7 @@ internal sealed class VolumeIndex(Guid hostId)
         (_, fresh) => With(fresh, []),
         (_, known, fresh) => known.Id == fresh.Id
             ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
-            : OfTwo(known, fresh),
+            : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh),
         heard);
 
     /// <summary>Of two volumes of one name, a removed one and its successor, the successor counts; but while the removed one is mounted here it has to wait.</summary>
@@ -43,6 +43,13 @@ internal sealed class VolumeIndex(Guid hostId)
     internal void LearnGone(string name, long revision)
     {
         if (_byName.TryGetValue(name, out var known) && known.IsLiving && known.Revision <= revision) _byName.TryUpdate(name, known with { State = VolumeState.Gone }, known);
+    }
+
+    /// <summary>Drops removed volumes that are older news than any answer which may still be on its way.</summary>
+    /// <param name="revision">All that was asked before the catalog had it has been answered.</param>
+    internal void ForgetGone(long revision)
+    {
+        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value) && pair.Value.Revision <= revision)) _byName.TryRemove(pair);
     }
 
     /// <summary>Takes in that the shared catalog has these volumes and no others.</summary>

@@ -96,7 +96,9 @@ internal static class VolumeRows
 
     /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one.</summary>
     internal static Change Keep(Volume v) => Change.Quiet(
-        $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing')",
+        v.IsLiving
+            ? $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing')"
+            : (FormattableString)$"UPDATE volumes SET state = 'gone' WHERE id = {v.Id} AND state IN ('ready', 'removing')",
         [
             $"""
             INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host,
@@ -112,9 +114,15 @@ internal static class VolumeRows
             $"DELETE FROM volume_labels WHERE volume_id = {v.Id}",
             .. v.Options.Select(o => (FormattableString)$"INSERT INTO volume_options (volume_id, key, value) VALUES ({v.Id}, {o.Key}, {o.Value})"),
             .. v.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) VALUES ({v.Id}, {l.Key}, {l.Value})"),
-            // What is removed, and not held here, need not be remembered here.
-            $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)",
+            // What is removed, and not held here, need not be remembered here. News of a removed one say nothing of its successor.
+            v.IsLiving
+                ? $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)"
+                : Unkeep(v.Id),
         ]);
+
+    /// <summary>Takes a volume that is no more out of a host's copy, unless it is mounted there.</summary>
+    internal static FormattableString Unkeep(Guid id) =>
+        $"DELETE FROM volumes WHERE id = {id} AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {id})";
 
     /// <summary>Takes a volume over from another catalog as it is. The first statement tells whether it is there now; it is not when another volume has its name or directory.</summary>
     internal static IEnumerable<FormattableString> Adopt(Volume v) =>

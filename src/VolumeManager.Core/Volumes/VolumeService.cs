@@ -32,7 +32,8 @@ internal sealed partial class VolumeService(
         }
         catch
         {
-            if (made) await backend.UnmakeAsync(asked);
+            // In a cluster another host may have made the same volume on it meanwhile, and use it. Empty, it is in nobody's way.
+            if (made && catalog.Scope == "local") await backend.UnmakeAsync(asked);
             throw;
         }
 
@@ -107,6 +108,7 @@ internal sealed partial class VolumeService(
         // A removal that a killed daemon began is finished first: success must not mean a volume that is about to go.
         if (existing?.State == VolumeState.Removing)
         {
+            if (!IsAbandoned(existing)) throw new VolumeException($"volume {asked.Name} is being removed by a host of the cluster at this moment: try again");
             await FinishRemovalAsync(existing);
             existing = await catalog.FindAsync(asked.Name, cancellation);
         }
@@ -121,10 +123,18 @@ internal sealed partial class VolumeService(
         return true;
     }
 
+    // Twice what a Remove may take.
+    static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);
+
+    /// <summary>Whether a removal that was begun is this host's to finish. One that another host has just begun is that host's.</summary>
+    internal bool IsAbandoned(Volume volume) => catalog.Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < catalog.Now - s_removalTime;
+
     VolumeException InUse(Volume volume) => new($"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
 
     async Task TrashAsync(Volume volume)
     {
+        // Not to be reached from here says nothing of where the data is: whoever reaches it finishes.
+        await backend.CheckRootAsync(volume);
         try
         {
             await backend.TrashAsync(volume);
