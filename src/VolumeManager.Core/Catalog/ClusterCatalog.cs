@@ -100,6 +100,32 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
     }
 
+    internal override async Task<Volume?> FindSuccessorAsync(Volume removed)
+    {
+        Volume? living = null;
+        if (_link.IsOnline)
+        {
+            await _database.ReadAsync(SharedVolumeRows.ByName(removed.Name), row => living = SharedVolumeRows.Read(row, _membership.Learn).Volume, CancellationToken.None);
+        }
+
+        return living is not null && living.Id != removed.Id && (living.Backend, living.Server, living.Export, living.Directory) == (removed.Backend, removed.Server, removed.Export, removed.Directory)
+            ? living
+            : null;
+    }
+
+    internal override async Task FollowAsync(Volume removed, Volume successor, Event entry)
+    {
+        await HoldingAsync(successor, async () =>
+        {
+            var old = OwnOf(removed);
+            ImmutableArray<Mount> own = [.. old.Select(m => m with { VolumeId = successor.Id, Epoch = successor.Epoch })];
+            await _ledger.FollowAsync(successor, old, own, entry);
+            _link.Owe(successor.Id);
+            return Index.Follow(successor, own);
+        });
+        if (_link.Tell(removed.Id, removed.Name)) await TryTellAsync(removed);
+    }
+
     internal override async ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation)
     {
         try

@@ -35,6 +35,12 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <exception cref="CatalogAwayException">It is not known whether there is one.</exception>
     internal abstract ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation);
 
+    /// <summary>The living volume that has the name and the directory of one that was removed.</summary>
+    internal virtual Task<Volume?> FindSuccessorAsync(Volume removed) => Task.FromResult<Volume?>(null);
+
+    /// <summary>Makes this host's mounts of a removed volume mounts of its successor, whose directory they are of.</summary>
+    internal virtual Task FollowAsync(Volume removed, Volume successor, Event entry) => throw new InvalidOperationException("the catalog of one host has no successors of volumes in use");
+
     /// <summary>All volumes as they are now, or, while the shared catalog is away, as they were last known.</summary>
     internal abstract ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation);
 

@@ -124,6 +124,13 @@ internal sealed class LocalBackend
         }
     }
 
+    /// <summary>Whether what is mounted at <paramref name="target"/> is the volume's directory as it is now.</summary>
+    internal Task<bool> IsMountedAsync(Volume volume, string target) => _lane.RunAsync(() =>
+    {
+        CheckRoot(volume);
+        return Mounter.IsMounted(target) && _root.Exists(volume.Directory) && _root.IsSame(volume.Directory, target);
+    }, CancellationToken.None);
+
     /// <summary>Gives a mount the flags that <see cref="MountAsync"/> gives.</summary>
     internal Task SetMountFlagsAsync(Volume volume, string target) => _mounter.SetFlagsAsync(target, volume.Access == AccessMode.ReadOnly);
 

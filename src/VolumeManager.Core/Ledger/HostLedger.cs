@@ -32,6 +32,10 @@ internal sealed partial class HostLedger : IDisposable
     internal Task KeepMountAsync(Volume volume, Mount mount, Event? untold) =>
         _file.ApplyAsync(VolumeRows.Keep(volume).Then(MountRows.Put(mount)).Then(untold is null ? [] : [EventRows.Append(untold)]));
 
+    /// <summary>Writes down that mounts of a removed volume are its successor's.</summary>
+    internal Task FollowAsync(Volume successor, IReadOnlyList<Mount> old, IReadOnlyList<Mount> own, Event untold) =>
+        _file.ApplyAsync(VolumeRows.Keep(successor).Then([.. old.Select(m => MountRows.Leave(m, 0)), .. own.Select(MountRows.Put), EventRows.Append(untold)]));
+
     /// <summary>Writes down that mounts have ended; later, if the disk is full.</summary>
     internal Task LeaveAsync(IEnumerable<(Mount Mount, int Left, Event Untold)> left) =>
         _file.ApplyEventuallyAsync(Change.Quiet(

@@ -71,6 +71,19 @@ internal sealed class DirectoryRoot
         LibC.Check(LibC.Fchmod(directory, mode), "chmod", $"{Path}/{relative}");
     }
 
+    /// <summary>Whether a directory below the root is the one that is seen at <paramref name="other"/>.</summary>
+    internal bool IsSame(string relative, string other)
+    {
+        using var directory = Open(relative);
+        return IdOf($"/proc/self/fd/{(int)directory.DangerousGetHandle()}") == IdOf(other);
+    }
+
+    static (uint, uint, ulong) IdOf(string path)
+    {
+        LibC.Check(LibC.Statx(LibC.AT_FDCWD, path, LibC.AT_NO_AUTOMOUNT, LibC.STATX_INO, out var found), "statx", path);
+        return (found.DeviceMajor, found.DeviceMinor, found.Inode);
+    }
+
     internal bool IsEmpty(string relative)
     {
         using var directory = Open(relative, LibC.O_RDONLY);

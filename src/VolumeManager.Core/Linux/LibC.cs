@@ -37,6 +37,7 @@ internal static partial class LibC
     internal const int LOCK_NB = 4;
 
     internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_INO = 0x100;
     internal const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
     internal const int S_IFMT = 0xF000;
     internal const int S_IFSOCK = 0xC000;
@@ -96,12 +97,15 @@ internal static partial class LibC
     internal static int Check(int result, string operation, string target) =>
         result >= 0 ? result : throw new LinuxException(operation, target, Marshal.GetLastPInvokeError());
 
-    /// <summary>The head of struct statx (linux/stat.h, 256 bytes): only its attributes and mode are read here.</summary>
+    /// <summary>The parts of struct statx (linux/stat.h, 256 bytes) that are read here.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatxBuffer
     {
         [FieldOffset(8)] internal ulong Attributes;
         [FieldOffset(28)] internal ushort Mode;
+        [FieldOffset(32)] internal ulong Inode;
         [FieldOffset(56)] internal ulong AttributesMask;
+        [FieldOffset(136)] internal uint DeviceMajor;
+        [FieldOffset(140)] internal uint DeviceMinor;
     }
 }

@@ -34,6 +34,7 @@ internal sealed partial class Reconciler(
         await catalog.FlushAsync();
         await DropDeadEngineAsync(cancellation);
         await MendUnmountedAsync(cancellation);
+        foreach (var volume in index.All.Where(v => !v.IsLiving && HasMountsHere(v))) await TryAsync(volume.Name, FollowAsync, cancellation);
         foreach (var (name, options) in MountedHere())
         {
             if (!index.TryFind(name, out var volume) || !HasMountsHere(volume)) await TryAsync(name, DetachUnclaimedAsync, cancellation);
@@ -91,6 +92,19 @@ internal sealed partial class Reconciler(
         if (!index.TryFind(name, out var volume) || !HasMountsHere(volume) || Mounter.IsMounted(mounts.TargetOf(name))) return;
         await mounts.AttachAsync(volume, CancellationToken.None);
         LogRemounted(name);
+    }
+
+    /// <summary>
+    /// A volume was removed and made anew elsewhere while this host was cut off, and only then mounted here: what its containers have is the directory of the new one,
+    /// which must not be taken for unused.
+    /// </summary>
+    async Task FollowAsync(string name)
+    {
+        if (!index.TryFind(name, out var volume) || volume.IsLiving || !HasMountsHere(volume)) return;
+        if (await catalog.FindSuccessorAsync(volume) is not { } successor || !await backend.IsMountedAsync(successor, mounts.TargetOf(name))) return;
+        await catalog.FollowAsync(volume, successor, history.Of(
+            EventKind.Conflict, successor, detail: "the volume was removed and created anew while this host was cut off; the containers of this host use the new one"));
+        LogFollowed(name);
     }
 
     /// <summary>A daemon that was killed between the bind and its flags left a mount without them.</summary>
@@ -159,6 +173,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was not mounted although a container uses it: mounted again")]
     partial void LogRemounted(string volume);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was removed and created anew while this host was cut off: the containers of this host use the new one")]
+    partial void LogFollowed(string volume);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was mounted although nothing uses it: unmounted")]
     partial void LogDetached(string volume);

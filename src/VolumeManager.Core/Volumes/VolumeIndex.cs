@@ -67,6 +67,9 @@ internal sealed class VolumeIndex(Guid hostId)
         (_, known, fresh) => With(known.Id == fresh.Id ? known : fresh, own),
         volume);
 
+    /// <summary>Puts a volume in the place of a removed one of its name, with this host's mounts.</summary>
+    internal Volume Follow(Volume successor, ImmutableArray<Mount> own) => _byName[successor.Name] = With(successor, own);
+
     internal void Remove(Volume volume) => _byName.TryRemove(volume.Name, out _);
 
     internal bool IsOwn(Mount mount) => mount.HostId == hostId;

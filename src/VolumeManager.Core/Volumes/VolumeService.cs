@@ -22,6 +22,7 @@ internal sealed partial class VolumeService(
         var asked = Describe(name!, VolumeSpec.Parse(options));
         using var turn = await locks.AcquireAsync(asked.Name, cancellation);
         if (await ExistsAsync(asked, options, cancellation)) return;
+        CheckShared(asked);
         // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
         var made = await backend.MakeAsync(asked, cancellation);
         bool created;
@@ -122,6 +123,20 @@ internal sealed partial class VolumeService(
         CheckSame(existing, asked, options);
         return true;
     }
+
+    /// <summary>A cluster's new volume must not lie on a disk of this host alone, because the shared directory was not mounted when volman started.</summary>
+    void CheckShared(Volume asked)
+    {
+        if (_isShared || asked.Export.Length == 0) return;
+        var others = catalog.Index.All.FirstOrDefault(v => v.IsLiving && v.Backend == asked.Backend);
+        _isShared = others is null || others.Export == asked.Export || catalog.Index.All.Any(v => v.Backend == asked.Backend && v.Export == asked.Export);
+        if (!_isShared)
+        {
+            throw new VolumeException($"volume {asked.Name} cannot be made: the data root {settings.DataRoot} is not the one in which the cluster's volumes lie (such as {others!.Name}): mount the shared directory there, and start volman again");
+        }
+    }
+
+    bool _isShared;
 
     // Twice what a Remove may take.
     static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);

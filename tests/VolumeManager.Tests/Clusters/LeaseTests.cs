@@ -1,5 +1,6 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
+using VolumeManager.Mounts;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
@@ -132,6 +133,29 @@ public class LeaseTests
         Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "z"));
         await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("give-up"), "it has joined anew and gives the volume up");
         Assert.Equal("y=1", await cluster[0].MountRowsAsync("v"));
+    }
+
+    [Theory]
+    [InlineData("UPDATE hosts SET lease_expires_at = now() - interval '1 hour' WHERE name = 'host-0'")]
+    [InlineData("UPDATE hosts SET state = 'evicted', instance_id = NULL WHERE name = 'host-0'")]
+    public async Task A_host_that_has_not_noticed_that_it_is_lost_changes_nothing_before_it_has_joined_anew(string lost)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        foreach (var name in new[] { "v", "w" }) Assert.Equal("", await cluster[0].Engine.CreateAsync(name, s_single));
+        await cluster[0].Engine.ListAsync();
+        var instance = await cluster.ScalarAsync<Guid>("SELECT instance_id FROM hosts");
+        await cluster.ExecuteAsync(lost);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
+        Assert.True(await cluster.ScalarAsync<bool>($"SELECT state = 'live' AND lease_expires_at > now() AND instance_id > '{instance}' FROM hosts"));
+
+        // What was sent before it joined anew, and arrives only now, does nothing.
+        await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
+        var host = await cluster.ScalarAsync<Guid>("SELECT id FROM hosts");
+        var late = MountRows.Replace(await cluster.ScalarAsync<Guid>("SELECT id FROM volumes WHERE name = 'v'"), host, []);
+        await Assert.ThrowsAsync<CatalogAwayException>(() => database.ApplyAsync(late.By(host, instance)));
+        Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
+        Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM catalog"));
     }
 
     [Fact]

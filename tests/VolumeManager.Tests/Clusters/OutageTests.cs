@@ -196,6 +196,54 @@ public class OutageTests
     }
 
     [Fact]
+    public async Task A_volume_that_was_removed_and_made_anew_while_a_host_was_cut_off_is_in_use_by_whoever_mounted_it_there()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        await cluster.RemoveElsewhereAsync("v");
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await File.WriteAllTextAsync(cluster[0].TargetOf("v") + "/f", "data");
+
+        await cluster.HealAsync(0);
+        await TestHost.EventuallyAsync(
+            () => cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM mounts JOIN volumes ON volumes.id = volume_id WHERE state = 'ready' AND caller_id = 'x'"), "the new volume is held");
+        Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM mounts"));
+        Assert.StartsWith("volume v is in use on host host-0", await cluster[1].Engine.RemoveAsync("v"), StringComparison.Ordinal);
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Assert.Equal(0, await cluster.ScalarAsync<long>("SELECT count(*) FROM mounts"));
+        await using var ledger = cluster[0].OpenLedger();
+        Assert.Empty(ledger.Mounts);
+    }
+
+    [Fact]
+    public async Task News_of_a_removed_volume_leave_its_successor_in_the_ledger()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3) };
+            await host.StartAsync();
+        }
+
+        var deleted = new Dictionary<string, string> { ["on-remove"] = "delete" };
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", deleted));
+        await cluster[0].Engine.ListAsync();
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        await TestHost.EventuallyAsync(async () => (await cluster[1].EventsAsync("v")).Contains("purge"), "the first one's data is deleted");
+        await cluster[0].Engine.ListAsync();
+        await cluster[0].StopAsync();
+        cluster.Links[0].Cut();
+        await cluster[0].StartAsync();
+        Assert.Equal("", (await cluster[0].Engine.GetAsync("v")).Err);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+    }
+
+    [Fact]
     public async Task A_host_whose_ledger_is_full_gives_its_claim_back()
     {
         await using var cluster = await TestCluster.StartNewAsync(1, start: false);
