@@ -112,7 +112,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     VolumeException Refused(PostgresException e) => new($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
 
-    /// <summary>Work over a connection of its own, that is neither a change nor a question of the daemon: migration, promotion.</summary>
+    /// <summary>Work over a connection of its own, that is neither a change nor a question of the daemon: migration, promotion. It may take as long as it takes.</summary>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     /// <exception cref="VolumeException">The database refused.</exception>
     internal async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellation)
@@ -120,6 +120,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         try
         {
             await using var connection = await _source.OpenConnectionAsync(cancellation);
+            // The bounds are for requests, which somebody waits for. The pool puts them back.
+            await using (var free = new NpgsqlCommand("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", connection))
+            {
+                await free.ExecuteNonQueryAsync(cancellation);
+            }
+
             return await work(connection);
         }
         catch (Exception e) when (IsAway(e))
