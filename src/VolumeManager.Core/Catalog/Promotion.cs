@@ -38,7 +38,11 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
 
         await PostgresSchema.CheckAsync(database, newerIsRefused: true, cancellation);
         using var local = SqliteCatalog.Open(state.CatalogFile);
-        await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true);
+        if ((await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true, dryRun)).Count > 0 && dryRun)
+        {
+            throw new VolumeException($"the catalog {state.CatalogFile} is of an older volman, so moving it cannot be tried: run volman migrate without a database first");
+        }
+
         var volumes = await ReadVolumesAsync(local);
         var moved = await database.RunAsync(connection => MoveAsync(connection, local, volumes, dryRun, progress, cancellation), cancellation);
         if (dryRun) return moved;

@@ -21,7 +21,9 @@ internal sealed class StateDirectory : IDisposable
     /// <summary>Made at the first start, the same ever after.</summary>
     internal Guid HostId { get; }
 
-    internal string CatalogFile => System.IO.Path.Combine(Path, "catalog.db");
+    internal string CatalogFile => CatalogFileIn(Path);
+
+    internal static string CatalogFileIn(string path) => System.IO.Path.Combine(path, "catalog.db");
 
     internal string LedgerFile => System.IO.Path.Combine(Path, "ledger.db");
 
