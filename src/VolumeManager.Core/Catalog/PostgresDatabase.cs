@@ -39,7 +39,8 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         // A daemon that stops in the middle of a change must not keep the others waiting for longer than they would wait.
         Default("Options", "-c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000");
         IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
-        Name = $"{settings.Database ?? settings.Username} on {settings.Host}";
+        // As the driver fills in what is not there.
+        Name = $"{settings.Database ?? settings.Username ?? Environment.UserName} on {settings.Host}";
         _source = NpgsqlDataSource.Create(settings.ConnectionString);
     }
 
@@ -108,7 +109,11 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
     }
 
-    CatalogAwayException Away(Exception e) => new($"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+    CatalogAwayException Away(Exception e) => new(IsLogin(e)
+        ? $"the catalog's database {Name} does not let volman in ({Reason(e)}): see to user, password and database of the connection string, then try again"
+        : $"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+
+    static bool IsLogin(Exception e) => e is PostgresException { SqlState: "3D000" or ['2', '8', ..] };
 
     VolumeException Refused(PostgresException e) => new($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
 
@@ -170,7 +175,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     static string Cure(PostgresException e) => e.SqlState switch
     {
-        PostgresErrorCodes.InsufficientPrivilege => "grant the daemon's role what docs/postgresql.sql grants",
+        PostgresErrorCodes.InsufficientPrivilege => "use the roles that docs/postgresql.sql makes, the owner to migrate and the daemons' for all else",
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn => "run volman migrate",
         PostgresErrorCodes.DiskFull => "free space on the database's disk, then try again",
         _ => "try again, or see the database's log",
