@@ -25,6 +25,9 @@ internal sealed class StateDirectory : IDisposable
 
     internal static string CatalogFileIn(string path) => System.IO.Path.Combine(path, "catalog.db");
 
+    /// <summary>What time it is in the cluster (<see cref="ClusterClock"/>).</summary>
+    internal string ClockFile => System.IO.Path.Combine(Path, "clock");
+
     internal string LedgerFile => System.IO.Path.Combine(Path, "ledger.db");
 
     /// <exception cref="VolumeException">Another daemon uses the directory, or it cannot be written.</exception>

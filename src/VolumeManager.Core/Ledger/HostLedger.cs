@@ -17,13 +17,14 @@ internal sealed class HostLedger : IDisposable
     HostLedger(CatalogFile file) => _file = file;
 
     /// <summary>Opens the file and loads what it knows into <paramref name="index"/>.</summary>
-    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
+    /// <param name="now">By the cluster's clock.</param>
+    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
     {
         await HostRows.ContinueGenerationsAsync(db, host);
         await db.InTransactionAsync(async transaction =>
         {
             await transaction.ExecuteAsync(HostRows.ForgetOthers(host));
-            await transaction.ExecuteAsync(HostRows.Keep(host, DateTime.UtcNow));
+            await transaction.ExecuteAsync(HostRows.Keep(host, now));
         });
         await index.LoadAsync(db);
     }, log));
