@@ -28,18 +28,18 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     ClusterJoin _join = null!;
     bool _isJanitor;
 
-    ClusterCatalog(Settings settings, ThisHost host, PostgresDatabase database, ILogger log)
+    ClusterCatalog(Settings settings, ThisHost host, PostgresDatabase database, ClusterClock clock, ILogger log)
         : base(host.Id)
     {
         _host = host;
         _grace = settings.TakeoverGrace;
         _database = database;
         _log = log;
-        _link = new ClusterLink(database.IsMultiHost ? s_failoverTime : s_restartTime);
-        _membership = new Membership(host, settings.Lease, database);
+        _link = new ClusterLink(clock.Now, database.IsMultiHost ? s_failoverTime : s_restartTime);
+        _membership = new Membership(host, settings.Lease, database, clock);
     }
 
-    /// <summary>Opens the ledger. The database is not asked before <see cref="JoinAsync"/>.</summary>
+    /// <summary>Opens the ledger. Of the database no more than the time is asked before <see cref="JoinAsync"/>.</summary>
     /// <exception cref="VolumeException">The host has a catalog of its own, whose volumes the cluster does not know.</exception>
     internal static async Task<ClusterCatalog> OpenAsync(Settings settings, StateDirectory state, ThisHost host, ILoggerFactory logs)
     {
@@ -48,8 +48,10 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             throw new VolumeException($"this host has a catalog of its own, {state.CatalogFile}, that the cluster does not know: run volman migrate --from-local, or move the file away to begin without its volumes");
         }
 
-        var catalog = new ClusterCatalog(settings, host, new PostgresDatabase(settings.Database, host.Name), logs.CreateLogger<ClusterCatalog>());
-        catalog._ledger = await HostLedger.OpenAsync(state.LedgerFile, host, catalog.Index, logs.CreateLogger<HostLedger>());
+        var database = new PostgresDatabase(settings.Database, host.Name);
+        var clock = await ClusterClock.OpenAsync(state, host.BootId, database);
+        var catalog = new ClusterCatalog(settings, host, database, clock, logs.CreateLogger<ClusterCatalog>());
+        catalog._ledger = await HostLedger.OpenAsync(state.LedgerFile, host, clock.Now, catalog.Index, logs.CreateLogger<HostLedger>());
         catalog._join = new ClusterJoin(
             host, settings.Lease, catalog._database, catalog._ledger, catalog.Index, catalog._link, catalog._membership, logs.CreateLogger<ClusterJoin>());
         return catalog;

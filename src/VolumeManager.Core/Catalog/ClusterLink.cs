@@ -4,8 +4,9 @@ namespace VolumeManager.Catalog;
 /// Whether this host is in touch with the shared catalog: away, joining (in touch, telling what happened meanwhile), or online. What the host does while it is not
 /// online it remembers as volumes to be told of; it goes online in the moment when none is left.
 /// </summary>
+/// <param name="now">The time by the cluster's clock: until it is online, what is known may be out of date since then.</param>
 /// <param name="patience">For how long after the loss a request waits for the link to come back: another server may take over.</param>
-internal sealed class ClusterLink(TimeSpan patience)
+internal sealed class ClusterLink(DateTime now, TimeSpan patience)
 {
     // Joining reads and tells all; who asks meanwhile is better served by a wait than by a refusal.
     static readonly TimeSpan s_joinTime = TimeSpan.FromSeconds(15);
@@ -14,7 +15,7 @@ internal sealed class ClusterLink(TimeSpan patience)
     readonly HashSet<(Guid Id, string Name)> _untold = [];
     readonly Dictionary<Guid, Holding> _held = [];
     TaskCompletionSource _online = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    DateTime _since = DateTime.UtcNow;
+    DateTime _since = now;
     long _lostAt = Environment.TickCount64;
     bool _isJoining;
     string _reason = "it was not reached yet";
@@ -24,10 +25,10 @@ internal sealed class ClusterLink(TimeSpan patience)
 
     internal bool IsOnline => _online.Task.IsCompleted;
 
-    /// <summary>Since when what is known may be out of date; null when online. By the catalog's clock.</summary>
+    /// <summary>Since when what is known may be out of date; null when online.</summary>
     internal DateTime? StaleSince => IsOnline ? null : _since;
 
-    internal void Lost(string reason, DateTime now)
+    internal void Lost(string reason, DateTime at)
     {
         lock (_gate)
         {
@@ -35,7 +36,7 @@ internal sealed class ClusterLink(TimeSpan patience)
             _reason = reason;
             if (!IsOnline) return;
             _online = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _since = now;
+            _since = at;
             _lostAt = Environment.TickCount64;
         }
 

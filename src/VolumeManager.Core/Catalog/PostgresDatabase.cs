@@ -48,7 +48,8 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             + " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3");
         if (settings.Host?.Contains(',', StringComparison.Ordinal) == true) Default("Target Session Attributes", "primary");
         IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
-        Name = $"{settings.Database ?? settings.Username} on {settings.Host}";
+        // As the driver fills in what is not there.
+        Name = $"{settings.Database ?? settings.Username ?? Environment.UserName} on {settings.Host}";
         _source = NpgsqlDataSource.Create(settings.ConnectionString);
         var changes = Math.Max(1, settings.MaxPoolSize * 5 / 8);
         _changes = new SemaphoreSlim(changes);
@@ -148,11 +149,15 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
     }
 
-    CatalogAwayException Away(Exception e) => new($"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+    CatalogAwayException Away(Exception e) => new(IsLogin(e)
+        ? $"the catalog's database {Name} does not let volman in ({Reason(e)}): see to user, password and database of the connection string, then try again"
+        : $"the catalog's database {Name} does not answer ({Reason(e)}): see to it, then try again", e);
+
+    static bool IsLogin(Exception e) => e is PostgresException { SqlState: "3D000" or ['2', '8', ..] };
 
     VolumeException Refused(PostgresException e) => new($"the catalog's database {Name} refused ({e.MessageText}): nothing was changed; {Cure(e)}", e);
 
-    /// <summary>Work over a connection of its own, that is neither a change nor a question of the daemon: migration, promotion.</summary>
+    /// <summary>Work over a connection of its own, that is neither a change nor a question of the daemon: migration, promotion. It may take as long as it takes.</summary>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     /// <exception cref="VolumeException">The database refused.</exception>
     internal async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellation)
@@ -160,6 +165,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         try
         {
             await using var connection = await _source.OpenConnectionAsync(cancellation);
+            // The bounds are for requests, which somebody waits for. The pool puts them back.
+            await using (var free = new NpgsqlCommand("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", connection))
+            {
+                await free.ExecuteNonQueryAsync(cancellation);
+            }
+
             return await work(connection);
         }
         catch (Exception e) when (IsAway(e))
@@ -204,7 +215,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     static string Cure(PostgresException e) => e.SqlState switch
     {
-        PostgresErrorCodes.InsufficientPrivilege => "grant the daemon's role what docs/postgresql.sql grants",
+        PostgresErrorCodes.InsufficientPrivilege => "use the roles that docs/postgresql.sql makes, the owner to migrate and the daemons' for all else",
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn => "run volman migrate",
         PostgresErrorCodes.DiskFull => "free space on the database's disk, then try again",
         _ => "try again, or see the database's log",

@@ -23,8 +23,6 @@ internal static class PostgresSchema
     {
         await using var context = new CatalogContext(new DbContextOptionsBuilder<CatalogContext>()
             .UseNpgsql(connection, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600)).Options);
-        // The daemons' time limits are too short for who waits for a long migration, and for the migration. The pool resets them with the session.
-        await using (var patient = new NpgsqlCommand("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", connection)) await patient.ExecuteNonQueryAsync(cancellation);
         // EF's own lock is on a table that is not there before the first migration.
         await using (var take = new NpgsqlCommand($"SELECT pg_advisory_lock({Lock})", connection) { CommandTimeout = 600 }) await take.ExecuteNonQueryAsync(cancellation);
         SchemaVersion.CheckNotNewer([.. await context.Database.GetAppliedMigrationsAsync(cancellation)], SchemaVersion.Known(MigrationsAssembly));

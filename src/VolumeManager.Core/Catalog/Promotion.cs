@@ -48,7 +48,11 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
     async Task<Moved> MoveAsync(PostgresDatabase database, bool dryRun, TextWriter progress, CancellationToken cancellation)
     {
         using var local = SqliteCatalog.Open(state.CatalogFile);
-        await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true);
+        if ((await SqliteCatalog.MigrateAsync(local, state.CatalogFile, migrate: true, dryRun)).Count > 0 && dryRun)
+        {
+            throw new VolumeException($"the catalog {state.CatalogFile} is of an older volman, so moving it cannot be tried: run volman migrate without a database first");
+        }
+
         var volumes = await ReadVolumesAsync(local);
         // Tried first: what cannot be moved is told before anything is.
         var mounts = await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: true, cancellation), cancellation);

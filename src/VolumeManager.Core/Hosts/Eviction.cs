@@ -16,11 +16,13 @@ internal static class Eviction
     internal static async Task<Evicted> EvictAsync(PostgresDatabase database, string name, string by, bool force)
     {
         Guid? id = null;
-        var isLive = false;
+        var (isLive, isEvicted) = (false, false);
+        // Of several of one name, which only evicted ones can be, the last row is the one that counts.
         await database.ReadAsync(
-            $"SELECT id, lease_expires_at > now() AND instance_id IS NOT NULL FROM hosts WHERE name = {name} AND state <> 'evicted'",
-            row => (id, isLive) = (row.GetGuid(0), row.GetBoolean(1)), CancellationToken.None);
+            $"SELECT id, lease_expires_at > now() AND instance_id IS NOT NULL, state = 'evicted' FROM hosts WHERE name = {name} ORDER BY state = 'evicted' DESC",
+            row => (id, isLive, isEvicted) = (row.GetGuid(0), row.GetBoolean(1), row.GetBoolean(2)), CancellationToken.None);
         if (id is null) throw new VolumeException($"there is no host {name} to evict: see volman host ls");
+        if (isEvicted) throw new VolumeException($"host {name} is evicted already and holds nothing: there is nothing left to do");
         if (isLive && !force)
         {
             throw new VolumeException($"host {name} is live: stop its containers and volman there first, or evict it with --force if its volumes must be free although it may still write to them");

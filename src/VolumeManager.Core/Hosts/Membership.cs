@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Diagnostics;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
@@ -12,20 +11,16 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Hosts;
 
 /// <summary>This host's place among the cluster's hosts: its registration and its lease, all judged by the database's clock, and what is known of the others.</summary>
-internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase database)
+internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase database, ClusterClock clock)
 {
     // One run of the daemon: of two that speak for one host in one boot the later one counts. Ordered by the time since the boot, for clocks are set back.
     readonly Guid _run = Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddMilliseconds(Environment.TickCount64));
     int _joins;
     readonly ConcurrentDictionary<Guid, HostInfo> _hosts = new() { [host.Id] = new HostInfo(host.Name, "live") };
-    ClockReading _clock = new(DateTime.UtcNow, Stopwatch.GetTimestamp());
     Guid _instance;
     DateTime? _othersLease;
 
-    sealed record ClockReading(DateTime Time, long At);
-
-    /// <summary>The database's clock, carried on by this host's monotonic one; this host's own until the database was first heard.</summary>
-    internal DateTime Now => _clock is var reading ? reading.Time + Stopwatch.GetElapsedTime(reading.At) : default;
+    internal DateTime Now => clock.Now;
 
     internal HostInfo InfoOf(Guid id) => _hosts.TryGetValue(id, out var info) ? info : new HostInfo(id.ToString(), "lost");
 
@@ -137,7 +132,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     /// <summary>An orderly end: another daemon may speak for this host at once. The lease runs on, for the mounts are still there.</summary>
     internal Task LeaveAsync() => database.ApplyAsync(Change.Quiet($"UPDATE hosts SET instance_id = NULL WHERE id = {host.Id} AND instance_id = {_instance}"));
 
-    void ReadClock(DbDataReader row) => _clock = new ClockReading(row.GetUtc(0), Stopwatch.GetTimestamp());
+    void ReadClock(DbDataReader row) => clock.Hear(row.GetUtc(0));
 
     static string? Address()
     {

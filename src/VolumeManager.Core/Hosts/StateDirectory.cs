@@ -21,7 +21,12 @@ internal sealed class StateDirectory : IDisposable
     /// <summary>Made at the first start, the same ever after.</summary>
     internal Guid HostId { get; }
 
-    internal string CatalogFile => System.IO.Path.Combine(Path, "catalog.db");
+    internal string CatalogFile => CatalogFileIn(Path);
+
+    internal static string CatalogFileIn(string path) => System.IO.Path.Combine(path, "catalog.db");
+
+    /// <summary>What time it is in the cluster (<see cref="ClusterClock"/>).</summary>
+    internal string ClockFile => System.IO.Path.Combine(Path, "clock");
 
     internal string LedgerFile => System.IO.Path.Combine(Path, "ledger.db");
 

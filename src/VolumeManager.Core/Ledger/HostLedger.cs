@@ -20,10 +20,11 @@ internal sealed partial class HostLedger : IDisposable
     HostLedger(CatalogFile file, ILogger log) => (_file, _log) = (file, log);
 
     /// <summary>Opens the file and loads what it knows into <paramref name="index"/>.</summary>
-    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
+    /// <param name="now">By the cluster's clock.</param>
+    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
     {
         await HostRows.ContinueGenerationsAsync(db, host);
-        await HostRows.TryRegisterAsync(db, host, DateTime.UtcNow, log);
+        await HostRows.TryRegisterAsync(db, host, now, log);
         await index.LoadAsync(db);
     }, log), log);
 

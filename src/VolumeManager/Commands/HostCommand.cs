@@ -43,7 +43,7 @@ internal static class HostCommand
         {
             await using var database = Open(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
             var evicted = await Eviction.EvictAsync(database, parsed.GetValue(name)!, $"{Environment.UserName} on {Environment.MachineName}", parsed.GetValue(force));
-            Console.WriteLine($"Host {parsed.GetValue(name)} is evicted: {evicted.Mounts} mounts dropped{(evicted.Exclusive.Count == 0 ? "" : $", exclusive volumes free now: {string.Join(", ", evicted.Exclusive)}")}.");
+            Console.WriteLine($"Host {parsed.GetValue(name)} is evicted: {evicted.Mounts} {(evicted.Mounts == 1 ? "mount" : "mounts")} dropped{(evicted.Exclusive.Count == 0 ? "" : $", exclusive volumes free now: {string.Join(", ", evicted.Exclusive)}")}.");
         }));
         return command;
     }

@@ -30,6 +30,13 @@ internal static class MigrateCommand
         if (settings.Database.Length == 0)
         {
             if (fromLocal) throw new VolumeException("--from-local moves this host's catalog into a database: name it with --database-file");
+            // An empty catalog that a dry run left behind would keep the host out of a cluster.
+            if (dryRun && StateDirectory.CatalogFileIn(settings.StateDirectory) is var file && !File.Exists(file))
+            {
+                Tell(SchemaVersion.Known(SqliteCatalog.MigrationsAssembly), file, dryRun);
+                return;
+            }
+
             using var state = StateDirectory.Open(settings.StateDirectory);
             using var db = SqliteCatalog.Open(state.CatalogFile);
             Tell(await SqliteCatalog.MigrateAsync(db, state.CatalogFile, migrate: true, dryRun), state.CatalogFile, dryRun);
@@ -37,14 +44,29 @@ internal static class MigrateCommand
         }
 
         await using var database = new PostgresDatabase(settings.Database, settings.HostName);
+        // First, for a daemon that still runs is no reason to change the database.
+        using var local = fromLocal ? StateDirectory.Open(settings.StateDirectory) : null;
         var pending = await database.RunAsync(connection => PostgresSchema.MigrateAsync(connection, dryRun, cancellation), cancellation);
         Tell(pending, database.Name, dryRun);
-        if (!fromLocal) return;
+        if (local is null) return;
         if (dryRun && pending.Count > 0) throw new VolumeException("the database has no schema yet, so moving this host's catalog cannot be tried: run volman migrate first");
-        using var local = StateDirectory.Open(settings.StateDirectory);
-        var promotion = new Promotion(local, settings.HostName, DataRootId.ReadOrMake(new DirectoryRoot(settings.DataRoot).Path));
+        var promotion = new Promotion(local, settings.HostName, RootIdOf(settings.DataRoot, dryRun));
         var moved = await promotion.RunAsync(database, dryRun, Console.Out, cancellation);
         Console.WriteLine($"{(dryRun ? "Would move" : "Moved")} {moved}.");
+    }
+
+    static string RootIdOf(string dataRoot, bool dryRun)
+    {
+        // Without an id yet it is no other host's.
+        if (dryRun) return Directory.Exists(dataRoot) ? DataRootId.Read(dataRoot) : "";
+        try
+        {
+            return DataRootId.ReadOrMake(new DirectoryRoot(dataRoot).Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new VolumeException($"the directory {dataRoot} cannot be used ({e.Message}): mend it, or name another with --data-root", e);
+        }
     }
 
     static void Tell(IReadOnlyList<string> pending, string catalog, bool dryRun) => Console.WriteLine(pending.Count == 0

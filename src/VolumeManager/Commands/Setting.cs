@@ -62,11 +62,17 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     {
         try
         {
+            // Of a directory the framework would say that access is denied.
+            if (Directory.Exists(path)) throw new FormatException("it is a directory: name a file that holds the connection string");
             return File.ReadAllText(path).Trim() is { Length: > 0 } text ? text : throw new FormatException("the file is empty: write the connection string into it");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new FormatException("there is no such file: make it, with the connection string in it", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FormatException(e.Message, e);
+            throw new FormatException($"it cannot be read ({e.Message.TrimEnd('.')}): let the user that volman runs as read it", e);
         }
     }
 

@@ -7,18 +7,16 @@ namespace VolumeManager.Tests.Commands;
 /// <summary>The executable as people and service managers use it: words, exit codes, signals.</summary>
 public sealed class ProgramTests
 {
-    sealed record Ended(int ExitCode, string Output, string Errors);
-
     [Fact]
-    public async Task It_tells_its_version() => Assert.Equal(new Ended(0, "0.1.0\n", ""), await RunAsync("--version"));
+    public async Task It_tells_its_version() => Assert.Equal(new VolmanProcess.Ended(0, "0.1.0\n", ""), await VolmanProcess.RunAsync("--version"));
 
     [Fact]
     public async Task It_tells_how_to_use_it()
     {
-        var top = await RunAsync("--help");
+        var top = await VolmanProcess.RunAsync("--help");
         Assert.Equal(0, top.ExitCode);
-        Assert.Contains("serve", top.Output, StringComparison.Ordinal);
-        var serve = await RunAsync("serve", "--help");
+        foreach (var verb in new[] { "serve", "migrate", "host" }) Assert.Matches($@"\n  {verb} +[A-Z]", top.Output);
+        var serve = await VolmanProcess.RunAsync("serve", "--help");
         Assert.Equal(0, serve.ExitCode);
         foreach (var setting in VolumeManager.Commands.Setting.All)
         {
@@ -35,7 +33,7 @@ public sealed class ProgramTests
     [InlineData]
     public async Task Wrong_usage_is_told_with_the_right_one(params string[] arguments)
     {
-        var ended = await RunAsync(arguments);
+        var ended = await VolmanProcess.RunAsync(arguments);
         Assert.Equal(2, ended.ExitCode);
         Assert.Contains("Usage:", ended.Output + ended.Errors, StringComparison.Ordinal);
         Assert.NotEqual("", ended.Errors);
@@ -44,7 +42,7 @@ public sealed class ProgramTests
     [Fact]
     public async Task A_wrong_setting_is_one_line_on_the_error_stream()
     {
-        var ended = await RunAsync("serve", "--socket", "relative", "--trash-retention", "long");
+        var ended = await VolmanProcess.RunAsync("serve", "--socket", "relative", "--trash-retention", "long");
         Assert.Equal(1, ended.ExitCode);
         Assert.StartsWith("volman: --socket is \"relative\": write an absolute path; --trash-retention is \"long\": write a duration", ended.Errors, StringComparison.Ordinal);
         Assert.Equal(1, ended.Errors.Count(c => c == '\n'));
@@ -56,7 +54,7 @@ public sealed class ProgramTests
     {
         await using var host = new TestHost();
         await using var first = await DaemonProcess.StartAsync(host);
-        var ended = await RunAsync([.. Serve(host), "--socket", host.Settings.Socket + "2"]);
+        var ended = await VolmanProcess.RunAsync([.. Serve(host), "--socket", host.Settings.Socket + "2"]);
         Assert.Equal(1, ended.ExitCode);
         Assert.Equal(
             $"volman: another volman (process {first.Id}) uses the state directory {host.Settings.StateDirectory}: stop it, or give this one its own --state-dir\n", ended.Errors);
@@ -68,7 +66,7 @@ public sealed class ProgramTests
     {
         await using var host = await TestHost.StartNewAsync();
         await using var other = new TestHost();
-        var ended = await RunAsync([.. Serve(other), "--socket", host.Settings.Socket]);
+        var ended = await VolmanProcess.RunAsync([.. Serve(other), "--socket", host.Settings.Socket]);
         Assert.Equal(1, ended.ExitCode);
         Assert.Equal($"volman: another daemon answers on {host.Settings.Socket}: stop it, or choose another --socket\n", ended.Errors);
         Assert.Empty(await host.Engine.ListAsync());
@@ -78,7 +76,7 @@ public sealed class ProgramTests
     public async Task Sigterm_ends_it_with_success_and_takes_the_socket_away()
     {
         await using var host = new TestHost();
-        using var daemon = Start([.. Serve(host), "--socket", host.Settings.Socket]);
+        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
         await ReadyAsync(host, daemon);
         Assert.Equal("", await host.Engine.CreateAsync("v"));
         Assert.Equal("", await host.Engine.MountAsync("v", "x"));
@@ -94,7 +92,7 @@ public sealed class ProgramTests
     public async Task A_Mount_that_meets_sigterm_is_answered_or_undone()
     {
         await using var host = new TestHost();
-        using var daemon = Start([.. Serve(host), "--socket", host.Settings.Socket]);
+        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
         await ReadyAsync(host, daemon);
         Assert.Equal("", await host.Engine.CreateAsync("v"));
         var mounts = Enumerable.Range(0, 400).Select(async i => (Id: $"id{i}", Reply: await TryMountAsync(host, $"id{i}"))).ToList();
@@ -112,7 +110,7 @@ public sealed class ProgramTests
     public async Task A_request_that_is_under_way_at_sigterm_is_answered()
     {
         await using var host = new TestHost();
-        using var daemon = Start([.. Serve(host), "--socket", host.Settings.Socket]);
+        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
         await ReadyAsync(host, daemon);
         using var socket = await host.Engine.ConnectAsync();
         var request = EngineClient.Request("/VolumeDriver.Create", """{"Name":"v"}""");
@@ -166,23 +164,6 @@ public sealed class ProgramTests
     [
         "serve", "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
     ];
-
-    static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments])
-    {
-        UseShellExecute = false,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!;
-
-    static async Task<Ended> RunAsync(params string[] arguments)
-    {
-        using var process = Start(arguments);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var errors = process.StandardError.ReadToEndAsync(deadline.Token);
-        var output = await process.StandardOutput.ReadToEndAsync(deadline.Token);
-        await process.WaitForExitAsync(deadline.Token);
-        return new Ended(process.ExitCode, output, await errors);
-    }
 
     static async Task ReadyAsync(TestHost host, Process daemon)
     {

@@ -124,7 +124,7 @@ public sealed class SettingsBinderTests : IDisposable
             "typo in ", "is no setting: see volman serve --help", "data-root in the configuration file is \"relative\": write an absolute path",
             "--trash-retention is \"long\": write a duration", "VOLMAN_ENGINE_GRACE is \"soon\": write a duration", "--log-level is \"loud\": use trace",
             "VOLMAN_NFS_SERVER is set, but this version has no such setting: unset it",
-            "VOLMAN_DATABASE_FILE is \"/nowhere\": Could not find file", "database and database-file are both set: set one of them",
+            "VOLMAN_DATABASE_FILE is \"/nowhere\": there is no such file: make it", "database and database-file are both set: set one of them",
         })
         {
             Assert.Contains(fault, error, StringComparison.Ordinal);
@@ -138,6 +138,32 @@ public sealed class SettingsBinderTests : IDisposable
     {
         Set("VOLMAN_DATABASE_FILE", FileOf("Host=db;Password=secret\n"));
         Assert.Equal("Host=db;Password=secret", Bind().Settings.Database);
+    }
+
+    [Fact]
+    public void A_file_for_the_connection_string_that_is_of_no_use_is_named_with_the_reason_and_the_cure()
+    {
+        foreach (var (path, fault) in new[]
+        {
+            (FileOf(" \n"), "the file is empty: write the connection string into it"),
+            (_folder.FullName, "it is a directory: name a file that holds the connection string"),
+            (_folder.FullName + "/missing", "there is no such file: make it, with the connection string in it"),
+            (_folder.FullName + "/missing/too", "there is no such file: make it, with the connection string in it"),
+        })
+        {
+            Assert.Equal($"--database-file is \"{path}\": {fault}", Refused("--database-file", path));
+        }
+    }
+
+    [Fact]
+    public void A_connection_string_in_two_places_is_a_fault_wherever_they_are_and_is_not_shown()
+    {
+        var file = FileOf("Host=db;Password=secret");
+        Assert.Equal("database and database-file are both set: set one of them", Refused("--database", "Host=other;Password=secret", "--database-file", file));
+        Set("VOLMAN_DATABASE", "Host=other;Password=secret");
+        Assert.Equal("database and database-file are both set: set one of them", Refused("--database-file", file));
+        Set("VOLMAN_DATABASE_FILE", file);
+        Assert.Equal("database and database-file are both set: set one of them", Refused());
     }
 
     [Theory]

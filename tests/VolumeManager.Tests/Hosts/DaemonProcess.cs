@@ -12,10 +12,11 @@ internal sealed class DaemonProcess : IAsyncDisposable
     internal int Id => _process.Id;
 
     /// <summary>Starts the build that lies beside the tests, and waits until it answers List.</summary>
-    internal static async Task<DaemonProcess> StartAsync(TestHost host)
+    /// <param name="clock">How far the clock of its host is ahead of ours; behind when negative. Needs <see cref="FakeTimeTheoryAttribute"/>.</param>
+    internal static async Task<DaemonProcess> StartAsync(TestHost host, TimeSpan clock = default)
     {
         await host.PrepareAsync();
-        var daemon = new DaemonProcess(Start(host));
+        var daemon = new DaemonProcess(Start(host, clock));
         for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
         {
             Assert.False(daemon._process.HasExited, "volman ended at its start");
@@ -32,7 +33,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits for nothing.</summary>
-    internal static Process Start(TestHost host)
+    internal static Process Start(TestHost host, TimeSpan clock = default)
     {
         var settings = host.Settings;
         var start = new ProcessStartInfo("dotnet",
@@ -40,11 +41,20 @@ internal sealed class DaemonProcess : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
             "--lease", $"{settings.Lease.TotalSeconds:0}s", "--takeover-grace", $"{settings.TakeoverGrace.TotalSeconds:0}s",
+            "--trash-retention", $"{settings.TrashRetention.TotalSeconds:0}s", "--reconcile-interval", $"{settings.ReconcileInterval.TotalMilliseconds:0}ms",
             .. settings.Database.Length > 0 ? ["--database", settings.Database] : Array.Empty<string>(),
         ])
         {
             UseShellExecute = false,
         };
+        if (clock != TimeSpan.Zero)
+        {
+            start.Environment["LD_PRELOAD"] = FakeTimeTheoryAttribute.Library;
+            start.Environment["FAKETIME"] = $"{clock.TotalSeconds:+0;-0}";
+            // As on a real host: only the time of day is wrong, not how long something takes.
+            start.Environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+        }
+
         return Process.Start(start)!;
     }
 

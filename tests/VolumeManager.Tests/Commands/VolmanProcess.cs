@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace VolumeManager.Tests.Commands;
+
+/// <summary>The executable that lies beside the tests, run as a person runs it.</summary>
+internal static class VolmanProcess
+{
+    internal sealed record Ended(int ExitCode, string Output, string Errors);
+
+    /// <summary>Starts it and waits for nothing.</summary>
+    /// <param name="variables">Set in its environment beside what is there.</param>
+    internal static Process Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    internal static Task<Ended> RunAsync(params string[] arguments) => RunAsync(arguments, null);
+
+    internal static async Task<Ended> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables)
+    {
+        using var process = Start(arguments, variables);
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var errors = process.StandardError.ReadToEndAsync(deadline.Token);
+        var output = await process.StandardOutput.ReadToEndAsync(deadline.Token);
+        await process.WaitForExitAsync(deadline.Token);
+        return new Ended(process.ExitCode, output, await errors);
+    }
+
+    /// <summary>It refused in one sentence on the error stream, said nothing else, and showed no password.</summary>
+    internal static void AssertRefused(string expected, Ended ended)
+    {
+        Assert.Equal((1, ""), (ended.ExitCode, ended.Output));
+        Assert.Matches($"^volman: {expected}\n$", ended.Errors);
+        Assert.Equal(1, ended.Errors.Count(c => c == '\n'));
+        Assert.DoesNotContain("secret", ended.Errors, StringComparison.Ordinal);
+    }
+}
