@@ -15,6 +15,9 @@ CREATE ROLE volman LOGIN PASSWORD :'daemon_password';
 CREATE ROLE volman_report LOGIN PASSWORD :'report_password';
 CREATE DATABASE volman OWNER volman_owner;
 \connect volman
+-- Old versions of the rows that all hosts write can only be cleared away when no transaction is left that might still look at them.
+ALTER ROLE volman_report SET statement_timeout = '5min';
+ALTER ROLE volman_report SET idle_in_transaction_session_timeout = '1min';
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO volman_owner;
 GRANT USAGE ON SCHEMA public TO volman, volman_report;
