@@ -12,7 +12,7 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
 {
     static readonly TimeSpan s_killing = TimeSpan.FromSeconds(25);
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
-    static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(1.5);
+    static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(0.8);
 
     /// <summary>What a node's user was told: the runs that succeeded, and all volumes that were made in the end.</summary>
     sealed record Acknowledged(IReadOnlyList<string> Runs, IReadOnlyList<string> Volumes, int Failures);
@@ -60,7 +60,7 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
             await Task.Delay(random.NextDouble() * s_longestPause);
             var daemon = scene.Nodes[random.Next(scene.Nodes.Count)].Daemon;
             await daemon.KillAsync();
-            await Task.Delay(random.NextDouble() * s_longestPause / 4);
+            await Task.Delay(random.NextDouble() * s_longestPause / 2);
             await daemon.StartAsync();
         }
         scene.Note($"{kills} kills, seed {seed}");
