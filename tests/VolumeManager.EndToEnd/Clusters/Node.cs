@@ -1,3 +1,4 @@
+using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
@@ -34,6 +35,18 @@ internal sealed class Node(string name, Host host, Cable cable, PostgresProxy pr
     /// <summary>What a script prints in the container of a service's only task here.</summary>
     public async Task<string> InTaskAsync(string service, string script) =>
         await DockerAsync("exec", await DockerAsync($"ps --quiet --filter label=com.docker.swarm.service.name={service}"), "sh", "-c", script);
+
+    /// <summary>What the service's only task here reads in the files of all tasks there have been, their nodes, once it is those: `host1 host1 host3`.</summary>
+    public async Task TaskReadsAsync(string service, string nodes) =>
+        Assert.Equal(nodes, await Poll.ForAsync(nodes, async () =>
+            string.Join(' ', (await InTaskAsync(service, "cat /x/*")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal))));
+
+    /// <summary>A call to volman past the engine, which asks Get first and may leave it at that. Gives the answer's Err.</summary>
+    public async Task<string> CallVolmanAsync(string verb, object request)
+    {
+        using var plugin = new PluginClient(Daemon.Socket);
+        return await plugin.CallAsync(verb, request);
+    }
 
     public async ValueTask DisposeAsync()
     {

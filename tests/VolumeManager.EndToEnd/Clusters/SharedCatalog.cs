@@ -38,6 +38,16 @@ internal sealed class SharedCatalog : IAsyncDisposable
     public Task<Command> TryVolmanAsync(string words) => Command.RunAsync(Poll.Patience, "env",
         [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", DaemonBinary.Path, .. words.Split(' '), "--database", Server.ConnectionString(_database)]);
 
+    /// <summary>What `volman host ls` says of a host: its state and how many mounts it holds, `lost 2`.</summary>
+    public async Task<string> HostAsync(string name)
+    {
+        var row = (await VolmanAsync("host ls")).Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Single(cells => cells[0] == name);
+        return $"{row[1]} {row[2]}";
+    }
+
+    /// <summary>How often something happened to a volume, as the history tells it.</summary>
+    public Task<int> EventsAsync(string volume, string kind) => CountAsync($"SELECT count(*) FROM events WHERE volume_name = '{volume}' AND kind = '{kind}'");
+
     /// <summary>How many volumes have this name; those that are removed do not count.</summary>
     public Task<int> VolumeRowsAsync(string volume) => CountAsync($"SELECT count(*) FROM volumes WHERE name = '{volume}' AND state IN ('ready', 'removing')");
 

@@ -24,7 +24,7 @@ public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper ou
         Assert.Equal([volume], scene.Cluster.VolumeDirectories);
         foreach (var node in scene.Nodes)
         {
-            await HaveWrittenAsync(node, "shares", "host1 host2 host3");
+            await node.TaskReadsAsync("shares", "host1 host2 host3");
             Assert.Single(node.Daemon.KernelMounts);
             await node.SeesHoldersAsync(volume, "host1 host2 host3");
             var seen = await node.InspectAsync(volume);
@@ -49,7 +49,7 @@ public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper ou
 
         await swarm.RunsOnAsync("rolls", tasks: 3, scene.Nodes);
         foreach (var node in scene.Nodes)
-            await HaveWrittenAsync(node, "rolls", "host1 host1 host2 host2 host3 host3");
+            await node.TaskReadsAsync("rolls", "host1 host1 host2 host2 host3 host3");
         // A task runs a moment before its predecessor's Unmount is through.
         Assert.Equal("host1=1 host2=1 host3=1", await Poll.ForAsync("host1=1 host2=1 host3=1", () => scene.Catalog.UsersAsync(volume)));
         await scene.EndsCleanAsync();
@@ -68,6 +68,7 @@ public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper ou
         await swarm.RunsOnAsync("moves", tasks: 3, scene.One, scene.Three);
         scene.Note("moved");
 
+        Assert.Contains("host2", await scene.One.RunAsync($"--volume {volume}:/x", "cat /x/*"), StringComparison.Ordinal);
         await scene.One.SeesHoldersAsync(volume, "host1 host3");
         Assert.Empty(scene.Two.Daemon.KernelMounts);
         await scene.Two.SeesHoldersAsync(volume, "host1 host3");
@@ -83,7 +84,7 @@ public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper ou
         var volume = scene.NewVolume();
         await swarm.CreateServiceAsync("survives", replicas: 3, volume);
         await swarm.RunsOnAsync("survives", tasks: 3, scene.Nodes);
-        await HaveWrittenAsync(scene.One, "survives", "host1 host2 host3");
+        await scene.One.TaskReadsAsync("survives", "host1 host2 host3");
 
         await scene.Three.Host.PowerOffAsync();
         await swarm.RunsOnAsync("survives", tasks: 3, scene.One, scene.Two);
@@ -95,10 +96,4 @@ public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper ou
         scene.Note("power is back");
         await scene.EndsCleanAsync();
     }
-
-    /// <summary>What the service's task on a node reads in the files of all tasks there have been: their nodes.</summary>
-    static async Task HaveWrittenAsync(Node node, string service, string nodes) =>
-        Assert.Equal(nodes, await Poll.ForAsync(nodes, async () => Sorted(await node.InTaskAsync(service, "cat /x/*"))));
-
-    static string Sorted(string lines) => string.Join(' ', lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
 }
