@@ -26,6 +26,9 @@ internal sealed class Node(string name, Host host, Cable cable, PostgresProxy pr
     public async Task SeesHoldersAsync(string volume, string holders) =>
         Assert.Equal(holders, await Poll.ForAsync(holders, async () => (await InspectAsync(volume)).Holders));
 
+    /// <summary>Waits until volman is in touch with PostgreSQL here, so that what it tells of this volume and all others is true now.</summary>
+    public Task IsUpToDateAsync(string volume) => Poll.UntilAsync($"{Name} is up to date", async () => (await InspectAsync(volume)).Stale is null);
+
     public async Task<bool> ListsAsync(string volume) => (await LinesAsync("volume ls --quiet")).Contains(volume, StringComparer.Ordinal);
 
     /// <summary>A container that is made but not started: to be started when that is possible.</summary>

@@ -54,6 +54,7 @@ public sealed class Evictions(SharedClusters clusters, ITestOutputHelper output)
     {
         var three = scene.Three;
         Assert.Equal("live 0", await Poll.ForAsync("live 0", () => scene.Catalog.HostAsync("host3")));
+        await three.IsUpToDateAsync(taken);
         Assert.Empty(three.Daemon.KernelMounts);
         Assert.False(await three.ListsAsync(removed), $"{removed} is still in the list of host3.");
         Assert.Equal("host2", (await three.InspectAsync(taken)).Holders);

@@ -28,6 +28,8 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
         var killing = KillAsync(scene);
         var acknowledged = await Task.WhenAll(scene.Nodes.Select(node => WorkAsync(scene, node, volume, killing)));
         await killing;
+        foreach (var node in scene.Nodes)
+            await node.IsUpToDateAsync(volume);
 
         foreach (var (node, told) in scene.Nodes.Zip(acknowledged))
         {

@@ -47,7 +47,7 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
         scene.Note("PostgreSQL is back");
         foreach (var node in scene.Nodes)
         {
-            await IsUpToDateAsync(node, volume);
+            await node.IsUpToDateAsync(volume);
             await node.SeesHoldersAsync(volume, "host1 host2");
         }
         Assert.Equal("host1=1 host2=1", await Poll.ForAsync("host1=1 host2=1", () => scene.Catalog.UsersAsync(volume)));
@@ -78,7 +78,7 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
         await Counting.NeverNoticedAsync(scene.Three, "counts", LogOf(scene, volume, scene.Three));
 
         scene.Three.Proxy.Heal();
-        await IsUpToDateAsync(scene.Three, volume);
+        await scene.Three.IsUpToDateAsync(volume);
         await scene.One.SeesHoldersAsync(volume, "host1 host2 host3");
         scene.Note("back");
         await Counting.NeverNoticedAsync(scene.Three, "counts", LogOf(scene, volume, scene.Three));
@@ -99,9 +99,6 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
 
     static Task NoticesAsync(Node node, string volume) =>
         Poll.UntilAsync($"{node.Name} says that it may be out of date", async () => (await node.InspectAsync(volume)).Stale is { Length: > 0 });
-
-    static Task IsUpToDateAsync(Node node, string volume) =>
-        Poll.UntilAsync($"{node.Name} is up to date again", async () => (await node.InspectAsync(volume)).Stale is null);
 
     /// <summary>volman refuses at once, and the user reads why.</summary>
     static async Task CreateIsRefusedAsync(ClusterScene scene, Node node)
