@@ -66,8 +66,11 @@ internal sealed partial class MountService(
             cancellation.ThrowIfCancellationRequested();
             var claim = await catalog.ClaimAsync(volume, mount, entry);
             if (claim.Made) return claim.Volume!;
-            if (claim.Volume is not null && (attempt == 3 || (claim.Volume.Id == volume.Id && claim.Volume.Epoch == volume.Epoch))) throw Refused(claim.Volume);
-            volume = claim.Volume;
+            var now = claim.Volume;
+            // Removed since it was read: there may be a new one of its name.
+            if (now is { IsLiving: false }) now = await catalog.FindAsync(name, cancellation);
+            if (now is not null && (attempt == 3 || (now.Id == volume.Id && now.Epoch == volume.Epoch))) throw Refused(now);
+            volume = now;
         }
 
         throw new NoSuchVolumeException(name);
