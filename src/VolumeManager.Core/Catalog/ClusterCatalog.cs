@@ -135,7 +135,14 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         if (!volume.IsExclusive && !_link.IsOnline) return null;
         try
         {
-            var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: volume.IsExclusive);
+            var claim = MountRows.Claim(mount, entry, needsLease: volume.IsExclusive);
+            var (made, now) = await DecideAsync(claim, SharedVolumeRows.ById(volume.Id), volume.Name, patient: volume.IsExclusive);
+            if (!made && now is not null && IsFree(now, mount))
+            {
+                _link.Lost("this host's lease ran out, and it joins the cluster anew", Now);
+                (made, now) = await DecideAsync(claim, SharedVolumeRows.ById(volume.Id), volume.Name);
+            }
+
             if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch && now.Mounts.Any(m => !Index.IsOwn(m)))
             {
                 (made, now) = await TakeOverAsync(now, mount, entry);
@@ -154,6 +161,10 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             throw;
         }
     }
+
+    /// <summary>Whether no other mount is in the way of an exclusive one.</summary>
+    bool IsFree(Volume volume, Mount mount) => volume is { State: VolumeState.Ready, IsExclusive: true } && volume.Epoch == mount.Epoch
+        && volume.Mounts.All(m => Index.IsOwn(m) && (volume.Access == AccessMode.SingleHost || m.CallerId == mount.CallerId));
 
     async Task<(bool Made, Volume? Now)> TakeOverAsync(Volume volume, Mount mount, Event entry)
     {

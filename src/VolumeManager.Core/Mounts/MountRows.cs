@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VolumeManager.Catalog;
 
 namespace VolumeManager.Mounts;
@@ -23,14 +24,23 @@ internal static class MountRows
     }
 
     /// <summary>Claims a volume for a caller. Fails when the volume is gone or going, has been given to another host since it was read, or another caller has it for itself.</summary>
-    internal static Change Claim(Mount m, Event entry) => Change.Of(
-        $"""
-        UPDATE volumes SET revision = (SELECT revision FROM catalog)
-        WHERE id = {m.VolumeId} AND state = 'ready' AND epoch = {m.Epoch}
-          AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
-          AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
-        """,
-        PutIfChanged(m), EventRows.AppendIfChanged(entry));
+    /// <param name="needsLease">For PostgreSQL: the host's lease must be good, or another host could take over at once what this one has just got.</param>
+    internal static Change Claim(Mount m, Event entry, bool needsLease = false)
+    {
+        FormattableString claim = $"""
+            UPDATE volumes SET revision = (SELECT revision FROM catalog)
+            WHERE id = {m.VolumeId} AND state = 'ready' AND epoch = {m.Epoch}
+              AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
+              AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
+            """;
+        if (needsLease)
+        {
+            claim = FormattableStringFactory.Create(
+                $"{claim.Format} AND EXISTS (SELECT 1 FROM hosts WHERE id = {{{claim.ArgumentCount}}} AND state = 'live' AND lease_expires_at > now())", [.. claim.GetArguments(), m.HostId]);
+        }
+
+        return Change.Of(claim, PutIfChanged(m), EventRows.AppendIfChanged(entry));
+    }
 
     /// <summary>Takes an exclusive volume from hosts whose lease and grace are over by the database's clock, and claims it. The epoch grows, by which a host that comes
     /// back knows that it has lost the volume. For PostgreSQL: one host has no others to take from.</summary>
@@ -42,6 +52,7 @@ internal static class MountRows
           AND NOT EXISTS (SELECT 1 FROM mounts JOIN hosts ON hosts.id = mounts.host_id
                           WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND hosts.state <> 'evicted' AND hosts.lease_expires_at + {grace} >= now())
           AND (access = 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id <> {m.CallerId}))
+          AND EXISTS (SELECT 1 FROM hosts WHERE id = {m.HostId} AND state = 'live' AND lease_expires_at > now())
         """,
         [
             $"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND EXISTS (SELECT 1 FROM volumes WHERE id = {m.VolumeId} AND revision = (SELECT revision FROM catalog))",
