@@ -195,6 +195,25 @@ public class OutageTests
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'conflict'"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_volume_that_was_removed_meanwhile_is_not_mounted_nor_a_new_one_of_its_name_in_its_place(bool anew)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        if (anew) Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.Equal("volume v was removed on another host: create it anew, then mount it", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.Empty(cluster[0].KernelMounts());
+        Assert.Equal(anew, Directory.Exists(cluster[0].DataOf("v")));
+
+        await cluster.HealAsync(0);
+        Assert.Equal(anew ? "" : "no such volume: v", await cluster[0].Engine.MountAsync("v", "x"));
+    }
+
     [Fact]
     public async Task A_host_whose_ledger_is_full_gives_its_claim_back()
     {
