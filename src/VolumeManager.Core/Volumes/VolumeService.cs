@@ -30,11 +30,12 @@ internal sealed partial class VolumeService(
             cancellation.ThrowIfCancellationRequested();
             created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: backend.PathOf(asked)));
         }
-        catch
+        catch (Exception e) when (e is not CatalogAwayException)
         {
             if (made) await backend.UnmakeAsync(asked);
             throw;
         }
+        // When the link breaks the row may be there, and its directory stays. If it is not, the next Create takes the directory.
 
         if (!created)
         {

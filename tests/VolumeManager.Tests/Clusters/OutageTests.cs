@@ -215,6 +215,18 @@ public class OutageTests
     }
 
     [Fact]
+    public async Task A_volume_whose_Create_lost_its_answer_has_its_directory()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        cluster.Links[0].Delay = TimeSpan.FromMilliseconds(200);
+        var answer = cluster[0].Engine.CreateAsync("v");
+        await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes") == 1, "the row is there");
+        cluster.Links[0].Cut();
+        Assert.StartsWith("the cluster's catalog is away", await answer, StringComparison.Ordinal);
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+    }
+
+    [Fact]
     public async Task A_host_whose_ledger_is_full_gives_its_claim_back()
     {
         await using var cluster = await TestCluster.StartNewAsync(1, start: false);
