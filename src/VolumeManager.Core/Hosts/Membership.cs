@@ -20,6 +20,9 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     long _clockReadAt = Stopwatch.GetTimestamp();
     DateTime? _othersLease;
 
+    // When the last answer began that was heard to its end, by the database's clock: what had changed before is known here.
+    DateTime _heardAt = DateTime.UnixEpoch;
+
     /// <summary>The database's clock, carried on by this host's monotonic one; this host's own until the database was first heard.</summary>
     internal DateTime Now => _clock + Stopwatch.GetElapsedTime(_clockReadAt);
 
@@ -46,6 +49,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
             if (await database.ApplyAsync(register, $"SELECT now()", (_, row) => ReadClock(row)) > 0)
             {
                 _othersLease = null;
+                _heardAt = _clock;
                 return;
             }
         }
@@ -91,7 +95,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
         var affected = await database.RunAsync(
             [
                 $"""
-                UPDATE hosts SET lease_expires_at = now() + {lease}, last_seen_at = now(), engine_generation = {host.Engine.Current}
+                UPDATE hosts SET lease_expires_at = now() + {lease}, last_seen_at = {_heardAt}, engine_generation = {host.Engine.Current}
                 WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()
                 """,
                 $"""
@@ -109,6 +113,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
                 else changed(row);
             },
             CancellationToken.None);
+        _heardAt = _clock;
         if (affected[0] == 0) throw new CatalogAwayException("this host's lease ran out, or it was evicted; it joins the cluster anew");
     }
 

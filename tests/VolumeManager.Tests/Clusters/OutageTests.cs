@@ -215,6 +215,32 @@ public class OutageTests
     }
 
     [Fact]
+    public async Task Nothing_is_deleted_while_a_host_was_told_of_its_removal_but_did_not_hear_it()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(9) };
+            await host.StartAsync();
+        }
+
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
+        await cluster[0].Engine.ListAsync();
+        cluster.Links[0].Delay = TimeSpan.FromSeconds(1);
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Task<DateTime> LeaseAsync() => cluster.ScalarAsync<DateTime>("SELECT lease_expires_at FROM hosts WHERE name = 'host-0'");
+        var lease = await LeaseAsync();
+        await TestHost.EventuallyAsync(async () => await LeaseAsync() > lease, "the lease is renewed, and the answer is on its way");
+        cluster.Links[0].Cut();
+        await Task.Delay(500);
+        Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+        cluster.Links[0].Delay = TimeSpan.Zero;
+        cluster.Links[0].Heal();
+        await TestHost.EventuallyAsync(async () => (await cluster[1].EventsAsync("v")).Contains("purge"), "the data is deleted when all have heard");
+    }
+
+    [Fact]
     public async Task A_volume_whose_Create_lost_its_answer_has_its_directory()
     {
         await using var cluster = await TestCluster.StartNewAsync(2);
