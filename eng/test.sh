@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Sets up everything and runs all checks and tests of Volume Manager.
 #
-# usage: eng/test.sh [--unit] [--filter EXPR]
+# usage: eng/test.sh [--unit] [--filter EXPR] [--schedules N]
 #   --unit         only tests/VolumeManager.Tests: no engine, no container
 #   --filter EXPR  only the tests that `dotnet test --filter EXPR` picks
+#   --schedules N  how many random schedules the cluster simulation runs (300), and how many random sequences
+#                  the model of one host (60); with --filter 'FullyQualifiedName~ClusterSimulation|FullyQualifiedName~MountModel'
+#                  nothing else. VOLMAN_TEST_SEED replays the schedule whose seed a failure of the simulation printed
 #
 # Run it as root on Debian with the .NET 10 SDK; what else is missing is installed.
 # Full logs are in artifacts/test-logs. The last line is `N passed, N failed, N skipped`;
-# a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (80)
-# is the time after which a test project is stopped.
+# a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (80, and one
+# for every five schedules asked for) is the time after which a test project is stopped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=eng/common.sh
@@ -16,12 +19,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 projects=(VolumeManager.Tests VolumeManager.EndToEnd)
 filter=''
+schedules=0
 while (($#)); do
   case $1 in
     --unit) projects=(VolumeManager.Tests) ;;
     --filter)
       filter=${2-}
       [ -n "$filter" ] || fail "--filter needs an expression, for example FullyQualifiedName~Mount"
+      shift
+      ;;
+    --schedules)
+      schedules=${2-}
+      [[ $schedules =~ ^[1-9][0-9]{0,6}$ ]] || fail "--schedules needs a number, for example 1000"
+      export VOLMAN_TEST_SEQUENCES=$schedules
       shift
       ;;
     -h | --help) header_of "$0" && exit 0 ;;
@@ -125,9 +135,9 @@ run_tests() { # run_tests PROJECT [SCOPE FILTER]
   local name=$project${scope:+.$scope}
   local log=$LOGS/$name.log trx=$LOGS/$name.trx which=$filter
   if [ -n "$only" ]; then which="${filter:+($filter)&}$only"; fi
-  local seconds_left=$((${TEST_MINUTES:-80} * 60 - SECONDS))
+  local seconds_left=$((${TEST_MINUTES:-$((80 + schedules / 5))} * 60 - SECONDS))
   local options=(--no-build --configuration Release --results-directory "$LOGS" --logger "trx;LogFileName=$name.trx"
-    --logger "console;verbosity=normal" --blame-hang-timeout 20m --blame-hang-dump-type none)
+    --logger "console;verbosity=normal" --blame-hang-timeout "$((20 + schedules / 5))m" --blame-hang-dump-type none)
   if [ -n "$which" ]; then options+=(--filter "$which"); fi
   say "==> tests: $name"
   : >"$log"

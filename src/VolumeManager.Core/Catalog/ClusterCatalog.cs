@@ -89,7 +89,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             }
             catch (CatalogAwayException e)
             {
-                _link.Lost(e.Message, Now);
+                _link.Lost(e.Reason, Now);
                 if (attempt < 3) continue;
                 if (isKnown) return known;
                 throw;
@@ -136,7 +136,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Message, Now);
+            _link.Lost(e.Reason, Now);
         }
 
         return Index.All;
@@ -219,7 +219,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Message, Now);
+            _link.Lost(e.Reason, Now);
         }
         catch (VolumeException e)
         {
@@ -289,7 +289,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         catch (CatalogAwayException e)
         {
             _link.Doubt(volume.Id, volume.Name);
-            _link.Lost(e.Message, Now);
+            _link.Lost(e.Reason, Now);
         }
         catch (VolumeException e)
         {
@@ -367,7 +367,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Message, Now);
+            _link.Lost(e.Reason, Now);
         }
         catch (VolumeException e)
         {
@@ -398,7 +398,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             }
             catch (CatalogAwayException e)
             {
-                _link.Lost(e.Message, Now);
+                _link.Lost(e.Reason, Now);
                 if (!patient || attempt == 3) throw;
             }
         }

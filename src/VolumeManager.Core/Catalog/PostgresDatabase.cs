@@ -104,7 +104,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     internal async Task<int[]> RunAsync(IReadOnlyList<FormattableString> statements, Action<int, DbDataReader>? row, CancellationToken cancellation)
     {
-        if (!await _reads.WaitAsync(s_turnTime, cancellation)) throw new CatalogAwayException($"the catalog's database {Name} does not keep up: see to it, then try again");
+        if (!await _reads.WaitAsync(s_turnTime, cancellation)) throw new CatalogAwayException($"the catalog's database {Name} does not keep up", cure: "see to it, then try again");
         try
         {
             return await SendAsync(statements, row, cancellation);
@@ -230,4 +230,8 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 }
 
 /// <summary>The shared catalog cannot be asked now. Get, List and Path must not make "no such volume" of it.</summary>
-internal sealed class CatalogAwayException(string message, Exception? inner = null) : VolumeException(message, inner);
+/// <param name="cure">What to do about it, beside waiting.</param>
+internal sealed class CatalogAwayException(string reason, Exception? inner = null, string? cure = null) : VolumeException(cure is null ? reason : $"{reason}: {cure}", inner)
+{
+    internal string Reason => reason;
+}

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
 using VolumeManager.Volumes;
 
@@ -104,13 +105,14 @@ internal sealed class LocalBackend
             using var directory = await _lane.RunAsync(() =>
             {
                 CheckRoot(volume);
+                CheckNotTrashed(volume);
                 if (volume.ProvisionedAt is null)
                 {
                     if (!TryMake(volume) && _root.IsEmpty(volume.Directory)) SetOwner(volume);
                     _root.Sync("");
                 }
 
-                return _root.Open(volume.Directory);
+                return OpenOwn(volume);
             }, cancellation);
             await _mounter.BindAsync(directory, target, volume.Access == AccessMode.ReadOnly, cancellation);
         }
@@ -130,6 +132,30 @@ internal sealed class LocalBackend
         CheckRoot(volume);
         return Mounter.IsMounted(target) && _root.Exists(volume.Directory) && _root.IsSame(volume.Directory, target);
     }, CancellationToken.None);
+
+    /// <summary>Opens the volume's directory. Removed in this moment, it may be the one that was made instead, or that of a new volume of the name. One that was made instead
+    /// stays, empty: it may be the new volume's by now.</summary>
+    SafeFileHandle OpenOwn(Volume volume)
+    {
+        var directory = _root.Open(volume.Directory);
+        try
+        {
+            CheckNotTrashed(volume);
+            return directory;
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Another host may have removed the volume, and made a new one of its name and place, while this one could not hear of it. Until it can, nobody deletes
+    /// what is in the trash (<see cref="VolumeRows.Due"/>), and there it is seen.</summary>
+    void CheckNotTrashed(Volume volume)
+    {
+        if (RootId.Length > 0 && _root.Exists($"{Trash}/{TrashName(volume)}")) throw new VolumeException($"volume {volume.Name} was removed on another host: create it anew, then mount it");
+    }
 
     /// <summary>Gives a mount the flags that <see cref="MountAsync"/> gives.</summary>
     internal Task SetMountFlagsAsync(Volume volume, string target) => _mounter.SetFlagsAsync(target, volume.Access == AccessMode.ReadOnly);

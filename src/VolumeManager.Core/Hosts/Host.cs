@@ -25,7 +25,7 @@ internal sealed class Host
     /// <summary>By the database's clock.</summary>
     public DateTime? LeaseExpiresAt { get; set; }
 
-    /// <summary>When it last had told the catalog all that it knew.</summary>
+    /// <summary>Until when it has heard for certain what others changed, having told the catalog all that it knew itself.</summary>
     public required DateTime LastSeenAt { get; set; }
 
     /// <summary><c>live</c>, <c>lost</c> (its lease ran out) or <c>evicted</c> (an operator's word: it holds nothing any more).</summary>

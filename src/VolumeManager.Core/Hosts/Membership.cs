@@ -20,6 +20,9 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     Guid _instance;
     DateTime? _othersLease;
 
+    // When the last answer began that was heard to its end, by the database's clock: what had changed before is known here.
+    DateTime _heardAt = DateTime.UnixEpoch;
+
     internal DateTime Now => clock.Now;
 
     internal HostInfo InfoOf(Guid id) => _hosts.TryGetValue(id, out var info) ? info : new HostInfo(id.ToString(), "lost");
@@ -46,9 +49,10 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
             """);
         try
         {
-            if (await database.ApplyAsync(register, $"SELECT now()", (_, row) => ReadClock(row)) > 0)
+            var answered = DateTime.UnixEpoch;
+            if (await database.ApplyAsync(register, $"SELECT now()", (_, row) => answered = ReadClock(row)) > 0)
             {
-                _othersLease = null;
+                (_othersLease, _heardAt) = (null, answered);
                 return;
             }
         }
@@ -100,10 +104,11 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     /// <exception cref="CatalogAwayException">The lease had run out before, or an operator evicted this host: it has to join anew.</exception>
     internal async Task RenewAsync(long knownRevision, Action<DbDataReader> changed)
     {
+        var answered = _heardAt;
         var affected = await database.RunAsync(
             [
                 $"""
-                UPDATE hosts SET lease_expires_at = now() + {lease}, last_seen_at = now(), engine_generation = {host.Engine.Current}
+                UPDATE hosts SET lease_expires_at = now() + {lease}, last_seen_at = {_heardAt}, engine_generation = {host.Engine.Current}
                 WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()
                 """,
                 $"""
@@ -119,10 +124,11 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
             (set, row) =>
             {
                 if (set == 0) Learn(row.GetGuid(0), new HostInfo(row.GetString(1), row.GetString(2)));
-                else if (set == 1) ReadClock(row);
+                else if (set == 1) answered = ReadClock(row);
                 else changed(row);
             },
             CancellationToken.None);
+        _heardAt = answered;
         if (affected[0] == 0) throw new CatalogAwayException("this host's lease ran out, or it was evicted; it joins the cluster anew");
     }
 
@@ -132,7 +138,12 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     /// <summary>An orderly end: another daemon may speak for this host at once. The lease runs on, for the mounts are still there.</summary>
     internal Task LeaveAsync() => database.ApplyAsync(Change.Quiet($"UPDATE hosts SET instance_id = NULL WHERE id = {host.Id} AND instance_id = {_instance}"));
 
-    void ReadClock(DbDataReader row) => clock.Hear(row.GetUtc(0));
+    DateTime ReadClock(DbDataReader row)
+    {
+        var now = row.GetUtc(0);
+        clock.Hear(now);
+        return now;
+    }
 
     static string? Address()
     {

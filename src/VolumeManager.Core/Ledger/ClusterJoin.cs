@@ -27,7 +27,7 @@ internal sealed partial class ClusterJoin(
     long _revision;
     long _forgetUpTo;
     bool _hasJoined;
-    string? _lastFailure;
+    bool _isAwayLogged;
 
     /// <summary>Faults when this host must not take part in the cluster.</summary>
     internal Task Refused => _refused.Task;
@@ -67,7 +67,7 @@ internal sealed partial class ClusterJoin(
             }
             catch (VolumeException e)
             {
-                link.Lost(e.Message, membership.Now);
+                link.Lost((e as CatalogAwayException)?.Reason ?? e.Message, membership.Now);
                 LogLost(e.Message);
             }
 #pragma warning disable CA1031 // The lease must be kept, whatever one turn met.
@@ -163,13 +163,14 @@ internal sealed partial class ClusterJoin(
         try
         {
             await JoinAsync();
-            _lastFailure = null;
+            _isAwayLogged = false;
         }
         catch (VolumeException e) when (e is not HostRefusedException)
         {
-            link.Lost(e.Message, membership.Now);
-            if (e.Message != _lastFailure) LogAway(e.Message);
-            _lastFailure = e.Message;
+            link.Lost((e as CatalogAwayException)?.Reason ?? e.Message, membership.Now);
+            // Once an outage: its reason changes from attempt to attempt.
+            if (!_isAwayLogged) LogAway(e.Message);
+            _isAwayLogged = true;
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed partial class VolumeService(
         }
         catch
         {
-            // In a cluster another host may have made the same volume on it meanwhile, and use it. Empty, it is in nobody's way.
+            // In a cluster the row may be there although its answer was lost, or another host may have made the same volume on it, and use it. Empty, it is in nobody's way.
             if (made && catalog.Scope == "local") await backend.UnmakeAsync(asked);
             throw;
         }

@@ -17,7 +17,8 @@ internal static class ClusterTools
         return missing.Length == 0 ? WhyNoPostgres() : $"Missing here: {string.Join(", ", missing)}.";
     }
 
-    static string? WhyNoPostgres()
+    /// <summary>Null when PostgreSQL's programs are here.</summary>
+    public static string? WhyNoPostgres()
     {
         try
         {

@@ -70,7 +70,8 @@ internal sealed class SharedCatalog : IAsyncDisposable
 
     async Task<int> CountAsync(string query) => (int)await Server.ScalarAsync<long>(query, _database);
 
-    Task<string?> ReadAsync(string query) => Server.ScalarAsync<string>(query, _database);
+    /// <summary>The first value of the first row.</summary>
+    public Task<string?> ReadAsync(string query) => Server.ScalarAsync<string>(query, _database);
 
     async Task<string?> LinesAsync(string query) => await ReadAsync($"SELECT string_agg(line::text, chr(10)) FROM ({query}) AS line");
 }

@@ -90,6 +90,20 @@ public class ClusterTests
         Assert.Empty(cluster[1].KernelMounts());
     }
 
+    [Fact]
+    public async Task A_mount_finds_the_new_volume_of_a_name_that_others_removed_and_made_anew()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        Assert.Equal(["v"], await cluster[1].Engine.ListAsync());
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "x"));
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        Assert.Equal("no such volume: v", await cluster[1].Engine.MountAsync("v", "x"));
+    }
+
     internal static async Task<JsonElement> StatusAsync(EngineClient engine, string volume) =>
         (await engine.GetAsync(volume)).Json.GetProperty("Volume").GetProperty("Status");
 }

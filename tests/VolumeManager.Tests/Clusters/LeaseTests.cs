@@ -159,6 +159,17 @@ public class LeaseTests
     }
 
     [Fact]
+    public async Task A_host_whose_lease_ran_out_joins_anew_before_it_gets_an_exclusive_volume()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", s_single));
+        await cluster.ExpireLeaseAsync(0);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.True(await cluster.ScalarAsync<bool>("SELECT lease_expires_at > now() FROM hosts WHERE name = 'host-0'"));
+        Assert.Matches("is mounted by host host-0", await cluster[1].Engine.MountAsync("v", "y"));
+    }
+
+    [Fact]
     public async Task A_rebooted_host_drops_its_old_mounts_and_waits_for_no_lease_after_an_orderly_stop()
     {
         await using var cluster = await TestCluster.StartNewAsync(2);

@@ -195,17 +195,75 @@ public class OutageTests
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'conflict'"));
     }
 
-    [Fact]
-    public async Task A_volume_that_was_removed_and_made_anew_while_a_host_was_cut_off_is_in_use_by_whoever_mounted_it_there()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_volume_that_was_removed_meanwhile_is_not_mounted_nor_a_new_one_of_its_name_in_its_place(bool anew)
     {
         await using var cluster = await TestCluster.StartNewAsync(2);
-        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
         await cluster[0].Engine.ListAsync();
         await cluster.CutAsync(0);
-        await cluster.RemoveElsewhereAsync("v");
-        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        if (anew) Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        Assert.Equal("volume v was removed on another host: create it anew, then mount it", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.Empty(cluster[0].KernelMounts());
+        Assert.Equal(anew, Directory.Exists(cluster[0].DataOf("v")));
+
+        await cluster.HealAsync(0);
+        Assert.Equal(anew ? "" : "no such volume: v", await cluster[0].Engine.MountAsync("v", "x"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_deleted_while_a_host_was_told_of_its_removal_but_did_not_hear_it()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(9) };
+            await host.StartAsync();
+        }
+
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
+        await cluster[0].Engine.ListAsync();
+        cluster.Links[0].Delay = TimeSpan.FromSeconds(1);
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Task<DateTime> LeaseAsync() => cluster.ScalarAsync<DateTime>("SELECT lease_expires_at FROM hosts WHERE name = 'host-0'");
+        var lease = await LeaseAsync();
+        await TestHost.EventuallyAsync(async () => await LeaseAsync() > lease, "the lease is renewed, and the answer is on its way");
+        cluster.Links[0].Cut();
+        await Task.Delay(500);
+        Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+        cluster.Links[0].Delay = TimeSpan.Zero;
+        cluster.Links[0].Heal();
+        await TestHost.EventuallyAsync(async () => (await cluster[1].EventsAsync("v")).Contains("purge"), "the data is deleted when all have heard");
+    }
+
+    [Fact]
+    public async Task A_volume_whose_Create_lost_its_answer_has_its_directory()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        cluster.Links[0].Delay = TimeSpan.FromMilliseconds(200);
+        var answer = cluster[0].Engine.CreateAsync("v");
+        await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes") == 1, "the row is there");
+        cluster.Links[0].Cut();
+        Assert.StartsWith("the cluster's catalog is away", await answer, StringComparison.Ordinal);
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+    }
+
+    [Fact]
+    public async Task A_directory_that_was_kept_and_adopted_anew_while_a_host_was_cut_off_is_in_use_by_whoever_mounted_it_there()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        var adopt = new Dictionary<string, string> { ["path"] = "kept" };
+        Directory.CreateDirectory(cluster[1].DataOf("kept"));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", adopt));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", adopt));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
-        await File.WriteAllTextAsync(cluster[0].TargetOf("v") + "/f", "data");
 
         await cluster.HealAsync(0);
         await TestHost.EventuallyAsync(
