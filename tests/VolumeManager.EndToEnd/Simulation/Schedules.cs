@@ -43,6 +43,7 @@ internal static class Schedules
         from caller in Gen.Elements(s_callers)
         select new Act(verb, host, volume, caller);
 
+    /// <summary>Two calls about one volume, or what befalls a host and a call of its own.</summary>
     static Gen<Step> Pair(int hosts, int volumes) =>
         from verb in Gen.Frequency(
             (6, Gen.Constant(Verb.Mount)), (2, Gen.Constant(Verb.Unmount)), (3, Gen.Constant(Verb.Create)), (4, Gen.Constant(Verb.Remove)),
@@ -51,7 +52,6 @@ internal static class Schedules
         from other in Gen.Elements(Verb.Mount, Verb.Mount, Verb.Unmount, Verb.Create, Verb.Remove, Verb.Get)
         from beside in Of(other, hosts, volumes)
         from gap in Gen.Elements(0, 0, 1, 3, 8, 20)
-        // What befalls a host is of interest to its own call, and two calls are if they are about one volume.
         select first.IsCall ? new Step(first, beside with { Volume = first.Volume }, gap) : new Step(first, beside with { Host = first.Host }, gap);
 
     static Gen<Step[]> Takeover(int hosts, int volumes) =>

@@ -8,13 +8,14 @@ internal sealed class VolumeReview(Model model, Moment moment)
         var (host, uses, name) = (model.Hosts[act.Host], model.Uses[act.Host], model.Names[act.Volume]);
         switch (answer.Outcome)
         {
-            case Outcome.Done when moment.CanReach(host):
-                Assert.True(moment.After.Living(name) is not null || moment.Tried(Verb.Remove, act.Volume) || model.DoubtfulRemoves.Contains(name), "an acknowledged volume is lost");
-                Know(act, uses);
+            case Outcome.Done when !moment.IsSteady(host) && moment.After.Living(name) is null:
+                // A host that is not in touch repeats what it knows: there was such a volume.
+                Assert.True(moment.Before.Volumes.Any(v => v.Name == name), "a new volume was acknowledged without the catalog");
                 break;
             case Outcome.Done:
-                // A repeated Create of a name that it knows says nothing new.
-                Assert.True(moment.Before.Volumes.Any(v => v.Name == name), "a new volume was acknowledged without the catalog");
+                Assert.True(moment.After.Living(name) is not null || moment.Tried(Verb.Remove, act.Volume) || model.DoubtfulRemoves.Contains(name), "an acknowledged volume is lost");
+                if (moment.IsSteady(host))
+                    Know(act, uses);
                 break;
             case Outcome.Refused:
                 var isOldInUse = uses.All.Any(use => use.Name == name && use.Volume != moment.After.Living(name)?.Id);

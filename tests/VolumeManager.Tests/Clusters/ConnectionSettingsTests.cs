@@ -67,7 +67,8 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
         await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => database.ReadAsync(
             $"SELECT count(*), pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'volman@pooled'",
             row => InterlockedMax(ref most, row.GetInt64(0)), CancellationToken.None)));
-        Assert.InRange(most, 2, connections);
+        // Of two one is for changes.
+        Assert.InRange(most, connections > 2 ? 2 : 1, connections);
 
         static void InterlockedMax(ref long value, long atLeast)
         {

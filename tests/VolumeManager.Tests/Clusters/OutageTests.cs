@@ -241,15 +241,16 @@ public class OutageTests
     }
 
     [Fact]
-    public async Task A_volume_whose_Create_lost_its_answer_has_its_directory()
+    public async Task A_volume_whose_Create_lost_its_answer_keeps_its_directory_for_who_uses_it_already()
     {
         await using var cluster = await TestCluster.StartNewAsync(2);
         cluster.Links[0].Delay = TimeSpan.FromMilliseconds(200);
         var answer = cluster[0].Engine.CreateAsync("v");
         await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes") == 1, "the row is there");
         cluster.Links[0].Cut();
-        Assert.StartsWith("the cluster's catalog is away", await answer, StringComparison.Ordinal);
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+        Assert.StartsWith("the cluster's catalog is away", await answer, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(cluster[1].TargetOf("v") + "/f", "data");
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
@@ -13,9 +15,27 @@ public class WrongClockTests
         var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(3), TakeoverGrace = TimeSpan.FromSeconds(3) };
         if (change is not null) cluster[0].Settings = change(cluster[0].Settings);
+        await HearClockAsync(cluster, 0);
         var daemon = await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(hours));
         await cluster[1].StartAsync();
         return (cluster, daemon);
+    }
+
+    /// <summary>
+    /// As if the host had heard from the database in this boot before. It is asked at the start too, but not waited for: on a machine that is busy with other tests it may
+    /// answer too late, and the start would rightly have the host's own time.
+    /// </summary>
+    static async Task HearClockAsync(TestCluster cluster, int host)
+    {
+        using var state = StateDirectory.Open(cluster[host].Settings.StateDirectory);
+        await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
+        await TestHost.EventuallyAsync(
+            async () =>
+            {
+                await ClusterClock.OpenAsync(state, ThisHost.ReadBootId(new Settings().BootIdFile), database);
+                return File.Exists(state.ClockFile);
+            },
+            "the database tells the time");
     }
 
     /// <summary>No time in the catalog is far from when the test ran.</summary>
@@ -76,6 +96,7 @@ public class WrongClockTests
     {
         await using var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(3), TakeoverGrace = TimeSpan.FromSeconds(3) };
+        foreach (var host in new[] { 0, 1 }) await HearClockAsync(cluster, host);
         await using var holder = await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(holderHours));
         await using var taker = await DaemonProcess.StartAsync(cluster[1], TimeSpan.FromHours(takerHours));
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v", s_single));
