@@ -21,6 +21,12 @@ internal sealed class DirectoryRoot
         Path = new DirectoryInfo($"/proc/self/fd/{(int)root.DangerousGetHandle()}").LinkTarget ?? path;
     }
 
+    DirectoryRoot(string path, string given) => (Path, _given) = (path, given);
+
+    /// <summary>A root whose file system may not answer now: nothing is asked of it before it is used.</summary>
+    /// <param name="path">Free of symbolic links.</param>
+    internal static DirectoryRoot Unseen(string path) => new(path, path);
+
     internal const UnixFileMode PrivateMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 

@@ -10,7 +10,7 @@ namespace VolumeManager.Mounts;
 
 /// <summary>Mount and Unmount: claim in the catalog, then the kernel; the kernel, then release. A crash between the two leaves what the reconciler can act on.</summary>
 internal sealed partial class MountService(
-    ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, ILogger log)
+    ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, ILogger log)
 {
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
@@ -102,7 +102,7 @@ internal sealed partial class MountService(
         var began = Stopwatch.GetTimestamp();
         var target = TargetOf(volume.Name);
         var mounted = Mounter.IsMounted(target);
-        if (!mounted) await backend.MountAsync(volume, target, cancellation);
+        if (!mounted) await exports.Of(volume).MountAsync(volume, target, cancellation);
         // Mounted but not provisioned: an earlier daemon was killed between the two.
         if (!mounted || volume.ProvisionedAt is null) await RecordAttachAsync(volume, began);
     }
@@ -140,7 +140,7 @@ internal sealed partial class MountService(
     {
         try
         {
-            if (await backend.UnmountAsync(TargetOf(volume.Name))) return true;
+            if (await exports.Of(volume).UnmountAsync(TargetOf(volume.Name))) return true;
             LogBusy(volume.Name, TargetOf(volume.Name));
         }
         catch (LinuxException e)
@@ -155,10 +155,10 @@ internal sealed partial class MountService(
     internal async Task<bool> IsHeldByContainerAsync(Volume volume, CancellationToken cancellation) => (await FindHeldAsync([volume], cancellation)).Count > 0;
 
     /// <returns>The names of those volumes that some container's mount namespace holds.</returns>
-    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => backend.RunAsync(() =>
+    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => exports.RunAsync(() =>
     {
         var mounts = MountInfo.Read();
-        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(backend.PathOf(v), mounts), backend.PathOf(v))));
+        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(exports.Of(v).PathOf(v), mounts), exports.Of(v).PathOf(v))));
         return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
     }, cancellation);
 

@@ -12,7 +12,7 @@ namespace VolumeManager.Mounts;
 /// </summary>
 internal sealed partial class Reconciler(
     ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks,
-    MountService mounts, VolumeService volumes, Exports.LocalBackend backend, ILogger log)
+    MountService mounts, VolumeService volumes, Exports.ExportTable exports, ILogger log)
 {
     readonly VolumeIndex index = catalog.Index;
 
@@ -101,13 +101,13 @@ internal sealed partial class Reconciler(
     /// <summary>A daemon that was killed between the bind and its flags left a mount without them.</summary>
     async Task SetFlagsAsync(string name)
     {
-        if (index.TryFind(name, out var volume) && HasMountsHere(volume)) await backend.SetMountFlagsAsync(volume, mounts.TargetOf(name));
+        if (index.TryFind(name, out var volume) && HasMountsHere(volume)) await exports.Of(volume).SetMountFlagsAsync(volume, mounts.TargetOf(name));
     }
 
     async Task DetachUnclaimedAsync(string name)
     {
         if (index.TryFind(name, out var volume) && HasMountsHere(volume)) return;
-        if (!await backend.UnmountAsync(mounts.TargetOf(name))) return;
+        if (!await exports.UnmountAsync(mounts.TargetOf(name))) return;
         LogDetached(name);
     }
 

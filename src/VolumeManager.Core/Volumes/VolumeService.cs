@@ -9,7 +9,7 @@ namespace VolumeManager.Volumes;
 
 /// <summary>Create and Remove.</summary>
 internal sealed partial class VolumeService(
-    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, MountService mounts, ILogger log)
+    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, ILogger log)
 {
     /// <summary>Told when a trashed volume's time has come already.</summary>
     internal Action? PurgeDue { get; set; }
@@ -19,20 +19,20 @@ internal sealed partial class VolumeService(
     internal async Task CreateAsync(string? name, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
         VolumeName.Check(name);
-        var asked = Describe(name!, VolumeSpec.Parse(options));
+        var asked = Describe(name!, VolumeSpec.Parse(options, settings));
         using var turn = await locks.AcquireAsync(asked.Name, cancellation);
         if (await ExistsAsync(asked, options, cancellation)) return;
         // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
-        var made = await backend.MakeAsync(asked, cancellation);
+        var made = await exports.Of(asked).MakeAsync(asked, cancellation);
         bool created;
         try
         {
             cancellation.ThrowIfCancellationRequested();
-            created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: backend.PathOf(asked)));
+            created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: exports.Of(asked).SourceOf(asked)));
         }
         catch
         {
-            if (made) await backend.UnmakeAsync(asked);
+            if (made) await exports.Of(asked).UnmakeAsync(asked);
             throw;
         }
 
@@ -43,8 +43,8 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
         }
 
-        if (!made && !asked.Adopted) await backend.TakeAsync(asked);
-        LogCreated(asked.Name, backend.PathOf(asked));
+        if (!made && !asked.Adopted) await exports.Of(asked).TakeAsync(asked);
+        LogCreated(asked.Name, exports.Of(asked).SourceOf(asked));
     }
 
     /// <summary>Removes a volume that nobody uses; its directory goes the way that its <c>on-remove</c> says. One that does not exist is success.</summary>
@@ -64,11 +64,11 @@ internal sealed partial class VolumeService(
 
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))
         {
-            throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {backend.PathOf(volume)}, stop it first");
+            throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {exports.Of(volume).SourceOf(volume)}, stop it first");
         }
 
         cancellation.ThrowIfCancellationRequested();
-        await backend.CheckRootAsync(volume);
+        await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await catalog.BeginRemovalAsync(volume) is not { } now) return;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);
@@ -81,7 +81,7 @@ internal sealed partial class VolumeService(
         if (volume.OnRemove == OnRemove.Retain)
         {
             var gone = volume with { State = VolumeState.Gone, RemovedAt = now, PurgeAfter = VolumeRows.ForgottenAfter(now) };
-            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {backend.PathOf(volume)}"));
+            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {exports.Of(volume).SourceOf(volume)}"));
         }
         else
         {
@@ -93,7 +93,7 @@ internal sealed partial class VolumeService(
                 PurgeAfter = volume.OnRemove == OnRemove.Delete ? now : now + settings.TrashRetention,
             };
             await catalog.EndRemovalAsync(
-                trashed, history.Of(EventKind.Remove, volume, detail: $"in {LocalBackend.Trash}/{LocalBackend.TrashName(volume)} until {trashed.PurgeAfter:u}"));
+                trashed, history.Of(EventKind.Remove, volume, detail: $"in {Export.Trash}/{Export.TrashName(volume)} until {trashed.PurgeAfter:u}"));
             if (trashed.PurgeAfter <= now) PurgeDue?.Invoke();
         }
 
@@ -127,7 +127,7 @@ internal sealed partial class VolumeService(
     {
         try
         {
-            await backend.TrashAsync(volume);
+            await exports.Of(volume).TrashAsync(volume);
         }
         catch (VolumeException)
         {
@@ -144,7 +144,8 @@ internal sealed partial class VolumeService(
             Id = Guid.CreateVersion7(),
             Name = name,
             Backend = spec.Backend,
-            Export = backend.RootId,
+            Server = spec.Server,
+            Export = spec.Backend == "nfs" ? spec.Export : exports.Local.RootId,
             Directory = spec.Path ?? name,
             Adopted = spec.Path is not null,
             Access = spec.Access,

@@ -22,7 +22,7 @@ internal sealed record VolumeStatus(
 {
     internal static VolumeStatus Of(Volume volume, HostDaemon daemon) => new(
         EnumText.Of(volume.State),
-        daemon.Backend.PathOf(volume),
+        daemon.Exports.Of(volume).SourceOf(volume),
         EffectiveOptions.Of(volume),
         volume.Labels.Count == 0 ? null : volume.Labels,
         volume.SizeBytes?.ToString(CultureInfo.InvariantCulture),

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>
+/// The backend <c>nfs</c>: one export of one server with one set of options, which the kernel mounts once for this host, at its first use. The volumes are binds of its
+/// directories. A server that hangs holds some threads of this export's own, and nothing else.
+/// </summary>
+internal sealed class NfsExport : Export
+{
+    const int MaxThreads = 4;
+
+    readonly string _path;
+    readonly NfsServer _server;
+    readonly NfsOptions _options;
+    readonly Lock _gate = new();
+    readonly string _mountPoint;
+    (IPAddress Server, IPAddress Local) _address;
+
+    /// <param name="path">What the server exports, absolute.</param>
+    /// <param name="mountPoint">Where the kernel mounts it: no container sees this place.</param>
+    internal NfsExport(NfsServer server, string path, NfsOptions options, string mountPoint)
+        : base(DirectoryRoot.Unseen(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads))
+    {
+        (_server, _path, _options, _mountPoint) = (server, path, options, mountPoint);
+    }
+
+    /// <summary>As mount(8) shows it.</summary>
+    internal string Source => $"{(_server.Name.Contains(':', StringComparison.Ordinal) ? $"[{_server.Name}]" : _server.Name)}:{_path}";
+
+    internal override string SourceOf(Volume volume) => $"{Source.TrimEnd('/')}/{volume.Directory}";
+
+    internal override string Name => $"the NFS server {_server.Name}";
+
+    private protected override async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
+
+    private protected override void Prepare(Volume volume)
+    {
+        lock (_gate)
+        {
+            if (IsMounted())
+            {
+                if (!IsStale(_mountPoint)) return;
+                // What containers have of the old one is theirs until they end; nobody else gets it any more.
+                LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint);
+            }
+
+            Mount();
+        }
+
+        try
+        {
+            MakeTrash();
+        }
+        catch (LinuxException e) when (e.Errno == LibC.EROFS && volume.Access == AccessMode.ReadOnly)
+        {
+            // Nothing is removed from an export that is read-only.
+        }
+        catch (LinuxException e)
+        {
+            throw new VolumeException($"volume {volume.Name} cannot be reached on {Source} ({e.Message}): {Cure(e)}", e);
+        }
+    }
+
+    // Not by a call on the mount point, which the server would have to answer.
+    bool IsMounted() => MountInfo.Read().Exists(m => m.MountPoint == _mountPoint);
+
+    /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
+    static bool IsStale(string mountPoint) =>
+        LibC.Statx(LibC.AT_FDCWD, mountPoint, LibC.AT_STATX_FORCE_SYNC | LibC.AT_NO_AUTOMOUNT, LibC.STATX_TYPE | LibC.STATX_INO, out _) < 0 && Marshal.GetLastPInvokeError() == LibC.ESTALE;
+
+    void Mount()
+    {
+        var (server, local) = _address;
+        // From here on the kernel does what mount.nfs does: it knows no names, and wants to be told where it is called back (NFS 4.0).
+        var data = $"{_options.Data},addr={server}{(_options.IsVersion3 ? $",mountaddr={server}" : $",clientaddr={local}")}";
+        Directory.CreateDirectory(_mountPoint);
+        try
+        {
+            LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
+        }
+        catch (LinuxException e)
+        {
+            throw new VolumeException($"the export {Source} cannot be mounted ({e.Message}): {MountCure(e.Errno)}", e);
+        }
+    }
+
+    /// <summary>What the kernel's errors mean for this call; mount.nfs(8) says the same in more words.</summary>
+    string MountCure(int errno) => errno switch
+    {
+        LibC.EACCES or LibC.EPERM => $"let the server export {_path} to this host, then try again",
+        LibC.ENOENT => $"let the server export {_path}, or correct the option export; with NFS 4 the path counts from the export with fsid=0",
+        LibC.EPROTONOSUPPORT => "choose a version that the server speaks, with nfsopts=vers=…",
+        LibC.EINVAL => $"this kernel refuses the options {_options.Text}: correct nfsopts",
+        LibC.ENODEV => "this kernel has no NFS: install it (Debian: nfs-common; modprobe nfs)",
+        LibC.ETIMEDOUT or LibC.ECONNREFUSED => $"see to the server {_server.Name}, then try again",
+        _ => $"see to the server {_server.Name} and this kernel's log, then try again",
+    };
+
+    private protected override string Cure(Exception failure) => (failure as LinuxException)?.Errno switch
+    {
+        LibC.EACCES or LibC.EPERM => $"{_server.Name} takes away root's rights (root_squash): export {_path} with no_root_squash, or own the directories by the user it maps root to",
+        LibC.ESTALE => $"{_server.Name} does not know the directory any more: stop the containers that use it, then try again",
+        _ => $"see to {Source}, then try again",
+    };
+}
