@@ -1,0 +1,75 @@
+using VolumeManager.EndToEnd.Daemons;
+using VolumeManager.EndToEnd.Machines;
+
+namespace VolumeManager.EndToEnd.Lab;
+
+/// <summary>
+/// Hosts with kernels of their own (tests/lab): h0 serves NFS and PostgreSQL, the others have an engine and volman, with h0's export as their default backend.
+/// One for all its tests: a host boots in a second, but what runs on it takes longer.
+/// </summary>
+public sealed class Laboratory : IAsyncLifetime
+{
+    public const string Collection = "laboratory";
+    const int Hosts = 4;
+
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    internal static readonly string Script = Path.Combine(RepositoryRoot(), "tests", "lab", "lab");
+
+    LabHost[]? _hosts;
+
+    internal static TimeSpan Lease => TimeSpan.FromSeconds(6);
+    internal static TimeSpan Grace => TimeSpan.FromSeconds(4);
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    /// <summary>Serves NFS from /srv/export, and the cluster's database.</summary>
+    internal LabHost Server => _hosts![0];
+
+    /// <summary>Hosts with an engine.</summary>
+    internal IReadOnlyList<LabHost> Engines => _hosts!.AsSpan(1).ToArray();
+
+    internal async Task<LabScene> SceneAsync(ITestOutputHelper output)
+    {
+        if (_hosts is null) await UpAsync(output);
+        return new LabScene(this, output);
+    }
+
+    async Task UpAsync(ITestOutputHelper output)
+    {
+        var scene = new LabScene(this, output);
+        await RunAsync("down");
+        await RunAsync("up", $"{Hosts}");
+        _hosts = [.. Enumerable.Range(0, Hosts).Select(i => new LabHost(this, $"h{i}"))];
+        scene.Note("hosts are up");
+        await Task.WhenAll(ServeAsync(), Task.WhenAll(Engines.Select(host => host.InstallAsync(DaemonBinary.Path))));
+        scene.Note("NFS, PostgreSQL and the programs are there");
+        await Task.WhenAll(Engines.Select(host => host.StartAllAsync()));
+        scene.Note("engines and volman run");
+    }
+
+    /// <summary>What h0 does after each boot.</summary>
+    internal async Task ServeAsync()
+    {
+        await Server.ShAsync("start-nfs /srv/export & start-postgres; wait");
+        await Server.ShAsync("su postgres -c \"psql -qtAc \\\"SELECT 1 FROM pg_database WHERE datname = 'volman'\\\"\" | grep -q 1 || su postgres -c 'createdb volman'");
+    }
+
+    internal Task<Command> RunAsync(params IEnumerable<string> arguments) => RunAsync(s_patience, arguments);
+
+    internal static async Task<Command> RunAsync(TimeSpan deadline, params IEnumerable<string> arguments) => (await Command.RunAsync(deadline, Script, arguments)).MustSucceed();
+
+    public async Task DisposeAsync()
+    {
+        if (_hosts is not null) await RunAsync("down");
+    }
+
+    static string RepositoryRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "VolumeManager.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
+        return folder;
+    }
+}
+
+[CollectionDefinition(Laboratory.Collection)]
+public sealed class LaboratoryDefinition : ICollectionFixture<Laboratory>;
