@@ -7,7 +7,7 @@ internal sealed class LabHost(Laboratory lab, string name)
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     internal const string StateDirectory = "/srv/volman";
-    internal const string Database = "Host=h0;Database=volman;Username=postgres";
+    internal const string Database = "Host=h4;Database=volman;Username=postgres";
 
     public string Name => name;
 
@@ -33,16 +33,18 @@ internal sealed class LabHost(Laboratory lab, string name)
     /// <summary>Copies the program onto the host's disk, which outlives its boots.</summary>
     internal Task InstallAsync(string program) => lab.RunAsync("copy", Path.GetDirectoryName(program)!, $"{name}:/srv");
 
+    internal Task MigrateAsync() => ShAsync($"/srv/volman/volman migrate --database '{Database}'");
+
+    /// <summary>volman and the engine, as after a boot.</summary>
     internal async Task StartAllAsync(string options = "")
     {
         // As on any host: volman first, and the engine finds it.
         await StartVolmanAsync(options);
-        await ShAsync("start-docker --live-restore=false");
+        await ShAsync("start-docker");
     }
 
     internal Task StartVolmanAsync(string options = "") => ShAsync($"""
         mkdir -p {StateDirectory}
-        /srv/volman/volman migrate --database '{Database}' >/dev/null
         setsid /srv/volman/volman serve --database '{Database}' --state-dir {StateDirectory}/state --mount-root {StateDirectory}/mnt --data-root {StateDirectory}/data \
           --backend nfs --nfs-server h0 --nfs-export / --lease {Laboratory.Lease.TotalSeconds}s --takeover-grace {Laboratory.Grace.TotalSeconds}s --reconcile-interval 2s --engine-grace 2s {options} \
           >>/srv/volman.log 2>&1 </dev/null &

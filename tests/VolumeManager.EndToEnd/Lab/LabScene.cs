@@ -31,19 +31,20 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     public Task HealAsync() => lab.RunAsync("heal");
 
     /// <summary>A figure of the catalog.</summary>
-    public Task<string> AskAsync(string sql) => Server.ShAsync($"psql -U postgres -h 127.0.0.1 -tAqc \"{sql}\" volman");
+    public Task<string> AskAsync(string sql) => lab.Database.ShAsync($"psql -U postgres -h 127.0.0.1 -tAqc \"{sql}\" volman");
 
     /// <summary>No container, no volume, no row, no mount and no directory is left.</summary>
     public async Task EndsCleanAsync()
     {
-        foreach (var host in lab.Engines)
+        Note("the end begins");
+        await One.ShAsync("docker service ls -q | xargs -r docker service rm >/dev/null");
+        await Task.WhenAll(lab.Engines.Select(async host =>
         {
             await host.ShAsync("docker ps -aq | xargs -r docker rm -f >/dev/null");
             Assert.Equal("", await Poll.ForAsync("", host.VolumeMountsAsync));
-        }
-
+        }));
         Assert.Equal("0", await Poll.ForAsync("0", () => AskAsync("SELECT count(*) FROM mounts")));
-        await lab.Engines[0].ShAsync("docker volume ls -q --filter driver=volman | xargs -r docker volume rm >/dev/null");
+        await One.ShAsync("docker volume ls -q --filter driver=volman | xargs -r docker volume rm >/dev/null");
         Assert.Equal("0", await AskAsync("SELECT count(*) FROM volumes WHERE state IN ('ready', 'removing')"));
         Assert.Equal("", await Server.ShAsync("ls /srv/export"));
         Note("clean");

@@ -4,13 +4,13 @@ using VolumeManager.EndToEnd.Machines;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>
-/// Hosts with kernels of their own (tests/lab): h0 serves NFS and PostgreSQL, the others have an engine and volman, with h0's export as their default backend.
+/// Hosts with kernels of their own (tests/lab): h0 serves NFS, h4 PostgreSQL, and h1 to h3 have an engine each in one swarm, and volman with h0's export as the default.
 /// One for all its tests: a host boots in a second, but what runs on it takes longer.
 /// </summary>
 public sealed class Laboratory : IAsyncLifetime
 {
     public const string Collection = "laboratory";
-    const int Hosts = 4;
+    const int Hosts = 5;
 
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
     internal static readonly string Script = Path.Combine(RepositoryRoot(), "tests", "lab", "lab");
@@ -25,8 +25,10 @@ public sealed class Laboratory : IAsyncLifetime
     /// <summary>Serves NFS from /srv/export, and the cluster's database.</summary>
     internal LabHost Server => _hosts![0];
 
+    internal LabHost Database => _hosts![4];
+
     /// <summary>Hosts with an engine.</summary>
-    internal IReadOnlyList<LabHost> Engines => _hosts!.AsSpan(1).ToArray();
+    internal IReadOnlyList<LabHost> Engines => _hosts!.AsSpan(1, 3).ToArray();
 
     internal async Task<LabScene> SceneAsync(ITestOutputHelper output)
     {
@@ -41,18 +43,22 @@ public sealed class Laboratory : IAsyncLifetime
         await RunAsync("up", $"{Hosts}");
         _hosts = [.. Enumerable.Range(0, Hosts).Select(i => new LabHost(this, $"h{i}"))];
         scene.Note("hosts are up");
-        await Task.WhenAll(ServeAsync(), Task.WhenAll(Engines.Select(host => host.InstallAsync(DaemonBinary.Path))));
+        await Task.WhenAll(ServeNfsAsync(), ServeDatabaseAsync(), Task.WhenAll(Engines.Select(host => host.InstallAsync(DaemonBinary.Path))));
+        await Engines[0].MigrateAsync();
         scene.Note("NFS, PostgreSQL and the programs are there");
         await Task.WhenAll(Engines.Select(host => host.StartAllAsync()));
         scene.Note("engines and volman run");
+        await Engines[0].DockerAsync("swarm init --advertise-addr vec0");
+        var token = await Engines[0].DockerAsync("swarm join-token --quiet worker");
+        await Task.WhenAll(Engines.Skip(1).Select(host => host.DockerAsync($"swarm join --token {token} h1:2377")));
+        scene.Note("the swarm is one");
     }
 
     /// <summary>What h0 does after each boot.</summary>
-    internal async Task ServeAsync()
-    {
-        await Server.ShAsync("start-nfs /srv/export & start-postgres; wait");
-        await Server.ShAsync("su postgres -c \"psql -qtAc \\\"SELECT 1 FROM pg_database WHERE datname = 'volman'\\\"\" | grep -q 1 || su postgres -c 'createdb volman'");
-    }
+    internal Task ServeNfsAsync() => Server.ShAsync("start-nfs /srv/export");
+
+    /// <summary>What h4 does after each boot.</summary>
+    internal Task ServeDatabaseAsync() => Database.ShAsync("start-postgres; cd /; su postgres -c 'createdb volman' 2>/dev/null || true");
 
     internal Task<Command> RunAsync(params IEnumerable<string> arguments) => RunAsync(s_patience, arguments);
 
@@ -60,7 +66,9 @@ public sealed class Laboratory : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (_hosts is not null) await RunAsync("down");
+        if (_hosts is null) return;
+        _hosts = null;
+        await RunAsync("down");
     }
 
     static string RepositoryRoot()
