@@ -38,11 +38,7 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     {
         Note("the end begins");
         await One.ShAsync("docker service ls -q | xargs -r docker service rm >/dev/null");
-        await Task.WhenAll(lab.Engines.Select(async host =>
-        {
-            await host.ShAsync("docker ps -aq | xargs -r docker rm -f >/dev/null");
-            Assert.Equal("", await Poll.ForAsync("", host.VolumeMountsAsync));
-        }));
+        await Task.WhenAll(lab.Engines.Select(host => host.EndContainersAsync()));
         Assert.Equal("0", await Poll.ForAsync("0", () => AskAsync("SELECT count(*) FROM mounts")));
         await One.ShAsync("docker volume ls -q --filter driver=volman | xargs -r docker volume rm >/dev/null");
         Assert.Equal("0", await AskAsync("SELECT count(*) FROM volumes WHERE state IN ('ready', 'removing')"));

@@ -17,12 +17,18 @@ public sealed class Laboratory : IAsyncLifetime
 
     LabHost[]? _hosts;
 
+    // The script reads it: a place of this process's own, for several may run at once.
+    static Laboratory() => Environment.SetEnvironmentVariable("LAB_STATE", Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}"));
+
     internal static TimeSpan Lease => TimeSpan.FromSeconds(6);
     internal static TimeSpan Grace => TimeSpan.FromSeconds(4);
 
+    /// <summary>A takeover may take that long, and not a second more: what comes on top is renewing, noticing and starting a container.</summary>
+    internal static TimeSpan Failover => Lease + Grace + TimeSpan.FromSeconds(5);
+
     public Task InitializeAsync() => Task.CompletedTask;
 
-    /// <summary>Serves NFS from /srv/export, and the cluster's database.</summary>
+    /// <summary>Serves NFS from /srv/export.</summary>
     internal LabHost Server => _hosts![0];
 
     internal LabHost Database => _hosts![4];
@@ -39,8 +45,8 @@ public sealed class Laboratory : IAsyncLifetime
     async Task UpAsync(ITestOutputHelper output)
     {
         var scene = new LabScene(this, output);
-        await RunAsync("down");
-        await RunAsync("up", $"{Hosts}");
+        // It goes when this process goes, however that ends.
+        await RunAsync("up", $"{Hosts}", $"{Environment.ProcessId}");
         _hosts = [.. Enumerable.Range(0, Hosts).Select(i => new LabHost(this, $"h{i}"))];
         scene.Note("hosts are up");
         await Task.WhenAll(ServeNfsAsync(), ServeDatabaseAsync(), Task.WhenAll(Engines.Select(host => host.InstallAsync(DaemonBinary.Path))));
@@ -48,14 +54,21 @@ public sealed class Laboratory : IAsyncLifetime
         scene.Note("NFS, PostgreSQL and the programs are there");
         await Task.WhenAll(Engines.Select(host => host.StartAllAsync()));
         scene.Note("engines and volman run");
-        await Engines[0].DockerAsync("swarm init --advertise-addr vec0");
+        await Engines[0].DockerAsync("swarm init --advertise-addr vec0 --dispatcher-heartbeat 2s");
         var token = await Engines[0].DockerAsync("swarm join-token --quiet worker");
         await Task.WhenAll(Engines.Skip(1).Select(host => host.DockerAsync($"swarm join --token {token} h1:2377")));
+        await SwarmReadyAsync();
         scene.Note("the swarm is one");
     }
 
+    /// <summary>Every engine can be given tasks, and is known to have the plugin.</summary>
+    internal Task SwarmReadyAsync() => Poll.UntilAsync(
+        "the swarm is one",
+        async () => await Engines[0].DockerAsync("node ls -q | xargs docker node inspect -f '{{.Status.State}} {{json .Description.Engine.Plugins}}' | grep ^ready | grep -c '\"volman\"'") == "3",
+        TimeSpan.FromMinutes(1));
+
     /// <summary>What h0 does after each boot.</summary>
-    internal Task ServeNfsAsync() => Server.ShAsync("start-nfs /srv/export");
+    internal Task ServeNfsAsync() => Server.ShAsync("start-nfs");
 
     /// <summary>What h4 does after each boot.</summary>
     internal Task ServeDatabaseAsync() => Database.ShAsync("start-postgres; cd /; su postgres -c 'createdb volman' 2>/dev/null || true");

@@ -16,7 +16,7 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         await using var scene = await lab.SceneAsync(output);
         var used = await scene.CreateVolumeAsync(scene.One);
         var fresh = await scene.CreateVolumeAsync(scene.One);
-        await scene.Three.ShAsync("start-nfs /srv/export");
+        await scene.Three.ShAsync("start-nfs");
         var other = await scene.CreateVolumeAsync(scene.One, "-o server=h3 -o export=/");
         await scene.One.DockerAsync($"run --detach --name keeps --volume {used}:/x busybox sleep 1000");
         await scene.One.CutFromAsync(scene.Server);

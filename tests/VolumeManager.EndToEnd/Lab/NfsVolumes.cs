@@ -16,7 +16,7 @@ public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
         Assert.Equal("33 750", await scene.Three.RunAsync(volume, "stat -c \"%u %a\" /x"));
         Assert.Equal("written on one", await scene.Server.ShAsync($"cat /srv/export/{volume}/f"));
         Assert.Contains("nosuid,nodev", await scene.One.RunAsync(volume, "grep \" /x \" /proc/mounts"), StringComparison.Ordinal);
-        Assert.Equal("h0 / h0:/" + volume, await scene.Two.DockerAsync($"volume inspect --format '{{{{.Status.Options.server}}}} {{{{.Status.Options.export}}}} {{{{.Status.Path}}}}' {volume}"));
+        Assert.Equal("h0 / h0:/" + volume, await scene.Two.DockerAsync($"volume inspect --format '{{{{.Status.Options.server}}}} {{{{.Status.Options.export}}}} {{{{.Status.Directory}}}}' {volume}"));
         await scene.EndsCleanAsync();
     }
 
@@ -39,7 +39,7 @@ public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
         await using var scene = await lab.SceneAsync(output);
         var volume = LabScene.NewVolume();
         await scene.One.DockerAsync(
-            $"service create --quiet --detach --name w --mode global --no-resolve-image --mount type=volume,src={volume},dst=/x,volume-driver=volman,volume-opt=label.team=a busybox sh -c 'hostname > /x/$(hostname); sleep 1000'");
+            $"service create --quiet --detach --name w --mode global --stop-signal KILL --no-resolve-image --mount type=volume,src={volume},dst=/x,volume-driver=volman,volume-opt=label.team=a busybox sh -c 'hostname > /x/$(hostname); sleep 1000'");
         Assert.Equal("3", await Poll.ForAsync("3", () => scene.Server.ShAsync($"ls /srv/export/{volume} 2>/dev/null | wc -l")));
         Assert.Equal("3", await scene.AskAsync("SELECT count(DISTINCT host_id) FROM mounts"));
         Assert.Contains("h1", await scene.Two.RefusedAsync($"volume rm {volume}"), StringComparison.Ordinal);
