@@ -43,6 +43,13 @@ internal abstract class Export
     /// <exception cref="VolumeException">The volume's data cannot be reached.</exception>
     internal Task CheckAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => true, cancellation);
 
+    /// <summary>Whether what is mounted at <paramref name="target"/> will never again be of use: its server does not know it any more.</summary>
+    /// <exception cref="VolumeException">The server does not answer.</exception>
+    internal virtual Task<bool> IsLostAsync(string target, CancellationToken cancellation) => Task.FromResult(false);
+
+    /// <summary>Runs what may hang as long as this export does.</summary>
+    private protected Task<T> OnLaneAsync<T>(Func<T> call) => _lane.RunAsync(call, CancellationToken.None);
+
     private protected async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation)
     {
         await ReachAsync(cancellation);

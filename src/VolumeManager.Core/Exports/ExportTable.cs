@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using VolumeManager.Linux;
@@ -9,9 +10,14 @@ namespace VolumeManager.Exports;
 /// <summary>Which export a volume lies on: this host's data root, or one of the NFS exports that it has met so far.</summary>
 internal sealed class ExportTable
 {
+    // A burst of volumes that are made, used and removed again needs the export but once.
+    static readonly TimeSpan s_idle = TimeSpan.FromMinutes(5);
+
     readonly ConcurrentDictionary<(string Server, string Path, string Options), NfsExport> _nfs = new();
     readonly ConcurrentDictionary<(string Name, int Port), NfsServer> _servers = new();
     readonly Settings _settings;
+    readonly long _startedAt = Stopwatch.GetTimestamp();
+    readonly SyscallLane _leftovers = new("nfs leftovers", maxThreads: 2);
     readonly SyscallLane _lane = new("disk", maxThreads: 8);
     readonly Mounter _mounter;
 
@@ -47,6 +53,38 @@ internal sealed class ExportTable
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{key.Server} {key.Path} {key.Options}")).AsSpan(0, 4));
         return $"{readable[..Math.Min(readable.Length, 100)]}-{hash}";
     }
+
+    /// <summary>The server or disk that a volume of that name and server would wait for, for a message.</summary>
+    internal string NameOf(Volume? volume, string? server) =>
+        volume is not null ? Of(volume).Name
+        : _settings.Backend == "nfs" || server is not null ? $"the NFS server {server ?? _settings.NfsServer}"
+        : Local.Name;
+
+    /// <summary>Unmounts NFS exports that no volume mounted here lies on and that were not needed for a while, and what earlier daemons left.</summary>
+    /// <param name="mounted">The volumes that are mounted here.</param>
+    internal async Task UnmountIdleAsync(IEnumerable<Volume> mounted)
+    {
+        var needed = mounted.Select(Of).OfType<NfsExport>().Select(e => e.MountPoint).ToHashSet(StringComparer.Ordinal);
+        var known = _nfs.Values.ToDictionary(e => e.MountPoint, StringComparer.Ordinal);
+        foreach (var place in MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !needed.Contains(p)).ToList())
+        {
+            if (known.TryGetValue(place, out var export))
+            {
+                await export.UnmountIdleAsync(s_idle);
+            }
+            else if (Stopwatch.GetElapsedTime(_startedAt) > s_idle)
+            {
+                // Of another server or with other options, before a restart. Lazily, for its server may be silent.
+                await _leftovers.RunAsync(() => LibC.Umount2(place, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None);
+            }
+        }
+    }
+
+    bool IsExport(string mountPoint) => Path.GetDirectoryName(mountPoint) == _settings.NfsRoot;
+
+    /// <summary>For each NFS export with volumes mounted here, those volumes.</summary>
+    internal IEnumerable<IGrouping<NfsExport, Volume>> OnNfs(IEnumerable<Volume> mounted) =>
+        mounted.Where(v => Of(v) is NfsExport).GroupBy(v => (NfsExport)Of(v));
 
     /// <summary>Unmounts what no known volume has at <paramref name="target"/>.</summary>
     /// <returns>False when a process of the host still works in it.</returns>

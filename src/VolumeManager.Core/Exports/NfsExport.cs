@@ -18,12 +18,13 @@ internal sealed class NfsExport : Export
     readonly NfsOptions _options;
     readonly Lock _gate = new();
     readonly string _mountPoint;
+    long _usedAt = Environment.TickCount64;
     (IPAddress Server, IPAddress Local) _address;
 
     /// <param name="path">What the server exports, absolute.</param>
     /// <param name="mountPoint">Where the kernel mounts it: no container sees this place.</param>
     internal NfsExport(NfsServer server, string path, NfsOptions options, string mountPoint)
-        : base(DirectoryRoot.Unseen(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads))
+        : base(DirectoryRoot.MountedAt(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads))
     {
         (_server, _path, _options, _mountPoint) = (server, path, options, mountPoint);
     }
@@ -41,14 +42,16 @@ internal sealed class NfsExport : Export
     {
         lock (_gate)
         {
-            if (IsMounted())
+            _usedAt = Environment.TickCount64;
+            var mounted = IsMounted();
+            if (mounted && IsStale(_mountPoint))
             {
-                if (!IsStale(_mountPoint)) return;
                 // What containers have of the old one is theirs until they end; nobody else gets it any more.
-                LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint);
+                Detach();
+                mounted = false;
             }
 
-            Mount();
+            if (!mounted) Mount();
         }
 
         try
@@ -65,12 +68,39 @@ internal sealed class NfsExport : Export
         }
     }
 
+    internal string MountPoint => _mountPoint;
+
+    /// <summary>Unmounts an export that nobody has needed for a while. Volumes that are mounted keep their own mounts of it.</summary>
+    /// <returns>False when it was needed meanwhile, or is not mounted.</returns>
+    internal Task<bool> UnmountIdleAsync(TimeSpan idle) => OnLaneAsync(() =>
+    {
+        lock (_gate)
+        {
+            if (Environment.TickCount64 - _usedAt < idle.TotalMilliseconds || !IsMounted()) return false;
+            Detach();
+            return true;
+        }
+    });
+
+    /// <returns>Those of the places where volumes of this export are mounted that the server does not know any more.</returns>
+    /// <exception cref="VolumeException">It does not answer.</exception>
+    internal async Task<HashSet<string>> FindStaleAsync(IEnumerable<string> targets, CancellationToken cancellation)
+    {
+        await ReachAsync(cancellation);
+        return await OnLaneAsync(() => targets.Where(IsStale).ToHashSet(StringComparer.Ordinal));
+    }
+
+    internal override async Task<bool> IsLostAsync(string target, CancellationToken cancellation) => (await FindStaleAsync([target], cancellation)).Count > 0;
+
     // Not by a call on the mount point, which the server would have to answer.
     bool IsMounted() => MountInfo.Read().Exists(m => m.MountPoint == _mountPoint);
 
     /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
     static bool IsStale(string mountPoint) =>
         LibC.Statx(LibC.AT_FDCWD, mountPoint, LibC.AT_STATX_FORCE_SYNC | LibC.AT_NO_AUTOMOUNT, LibC.STATX_TYPE | LibC.STATX_INO, out _) < 0 && Marshal.GetLastPInvokeError() == LibC.ESTALE;
+
+    // Lazily: whoever is at work in it just now comes to an end by himself, and a server that is silent is not waited for.
+    void Detach() => LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint);
 
     void Mount()
     {

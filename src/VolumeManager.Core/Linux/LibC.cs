@@ -11,6 +11,7 @@ internal static partial class LibC
     internal const int AT_REMOVEDIR = 0x200;
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;
     internal const int AT_NO_AUTOMOUNT = 0x800;
+    internal const int AT_EMPTY_PATH = 0x1000;
     internal const int AT_STATX_DONT_SYNC = 0x4000;
     internal const int AT_STATX_FORCE_SYNC = 0x2000;
 
@@ -92,6 +93,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxBuffer buffer);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(int directory, string path, int flags, uint mask, out StatxBuffer buffer);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
@@ -12,11 +13,22 @@ namespace VolumeManager.Mounts;
 internal sealed partial class MountService(
     ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, ILogger log)
 {
+    readonly ConcurrentDictionary<Guid, bool> _lost = new();
+
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
 
     /// <summary>Whether another host has taken the volume since this host mounted it. It is handed to no caller of this host any more.</summary>
     internal bool IsGivenUp(Volume volume) => volume.IsExclusive && volume.Mounts.Any(m => m.HostId == host.Id && m.Epoch < volume.Epoch);
+
+    /// <summary>Whether the volume's server did not know its mount on this host any more when it was last asked.</summary>
+    internal bool IsLost(Volume volume) => _lost.ContainsKey(volume.Id);
+
+    internal void SetLost(Volume volume, bool isLost)
+    {
+        if (!isLost) _lost.TryRemove(volume.Id, out _);
+        else if (_lost.TryAdd(volume.Id, true)) LogLostHere(volume.Name, exports.Of(volume).Name);
+    }
 
     /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
     /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>
@@ -102,6 +114,13 @@ internal sealed partial class MountService(
         var began = Stopwatch.GetTimestamp();
         var target = TargetOf(volume.Name);
         var mounted = Mounter.IsMounted(target);
+        if (mounted && await exports.Of(volume).IsLostAsync(target, cancellation))
+        {
+            LogLost(volume.Name, exports.Of(volume).Name);
+            mounted = !await exports.Of(volume).UnmountAsync(target);
+            SetLost(volume, mounted);
+        }
+
         if (!mounted) await exports.Of(volume).MountAsync(volume, target, cancellation);
         // Mounted but not provisioned: an earlier daemon was killed between the two.
         if (!mounted || volume.ProvisionedAt is null) await RecordAttachAsync(volume, began);
@@ -124,7 +143,12 @@ internal sealed partial class MountService(
         }
 
         var left = volume with { Mounts = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount) };
-        if (!left.IsMountedOn(host.Id)) await TryDetachAsync(volume);
+        if (!left.IsMountedOn(host.Id))
+        {
+            await TryDetachAsync(volume);
+            SetLost(volume, isLost: false);
+        }
+
         await catalog.ReleaseAsync(
             volume, mount, mount.Count - 1, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone"));
     }
@@ -167,6 +191,12 @@ internal sealed partial class MountService(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Unmount of {Volume} for {CallerId}: no such mount, nothing to do")]
     partial void LogUnknown(string volume, string callerId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} is lost to the containers of this host that use it: {Export} does not know its mount any more; restart them")]
+    partial void LogLostHere(string volume, string export);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} is mounted afresh: {Export} does not know the old mount any more; restart the containers of this host that have used it until now")]
+    partial void LogLost(string volume, string export);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} stays mounted at {Target} for now: a process of this host works in it")]
     partial void LogBusy(string volume, string target);

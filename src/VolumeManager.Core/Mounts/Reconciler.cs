@@ -50,6 +50,36 @@ internal sealed partial class Reconciler(
         {
             await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
         }
+
+        await SeeToExportsAsync();
+    }
+
+    /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>
+    async Task SeeToExportsAsync()
+    {
+        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        var mounted = index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name)).ToList();
+        await Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync).Append(UnmountIdleAsync()));
+
+        async Task UnmountIdleAsync() => await PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted));
+    }
+
+    Task FindLostAsync(IGrouping<Exports.NfsExport, Volume> export) => PatientlyAsync(export.Key.Name, async () =>
+    {
+        var lost = await export.Key.FindStaleAsync([.. export.Select(v => mounts.TargetOf(v.Name))], CancellationToken.None);
+        foreach (var volume in export) mounts.SetLost(volume, lost.Contains(mounts.TargetOf(volume.Name)));
+    });
+
+    async Task PatientlyAsync(string what, Func<Task> see)
+    {
+        try
+        {
+            await see().WaitAsync(Patience);
+        }
+        catch (Exception e) when (e is TimeoutException or VolumeException or IOException)
+        {
+            LogNotSeen(what, e.Message);
+        }
     }
 
     /// <summary>Drops mounts of engines that have ended, once their successor has had time to take up its containers, unless a container still holds the volume.</summary>
@@ -167,6 +197,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was mounted although nothing uses it: unmounted")]
     partial void LogDetached(string volume);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{What} cannot be seen to now: {Reason}")]
+    partial void LogNotSeen(string what, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} cannot be reconciled now: {Reason}")]
     partial void LogFailed(string volume, string reason);
