@@ -62,13 +62,16 @@ add_guest() {
   : >"$root/etc/resolv.conf"
 }
 
-# What containers run: busybox, to be imported by each engine.
+# What containers run: busybox, to be imported by each engine; and flock, which Debian's busybox lacks.
 add_container_image() {
   local files=$root/lab/busybox applet
-  mkdir -p "$files"/{bin,tmp,proc,sys,dev,etc}
+  mkdir -p "$files"/{bin,tmp,proc,sys,dev,etc,lib,lib64}
+  cp "$root/usr/bin/flock" "$files/bin/"
+  cp "$root/lib/x86_64-linux-gnu/libc.so.6" "$files/lib/"
+  cp "$root/lib64/ld-linux-x86-64.so.2" "$files/lib64/"
   cp "$root/usr/bin/busybox" "$files/bin/"
   "$files/bin/busybox" --list | while read -r applet; do
-    [ "$applet" = busybox ] || ln -s busybox "$files/bin/$applet"
+    [ -e "$files/bin/$applet" ] || ln -s busybox "$files/bin/$applet"
   done
   tar -C "$files" -cf "$root/lab/busybox.tar" .
   rm -r "$files"

@@ -47,18 +47,20 @@ internal abstract class Export
     /// <exception cref="VolumeException">The server does not answer.</exception>
     internal virtual Task<bool> IsLostAsync(string target, CancellationToken cancellation) => Task.FromResult(false);
 
-    /// <summary>Runs what may hang as long as this export does.</summary>
-    private protected Task<T> OnLaneAsync<T>(Func<T> call) => _lane.RunAsync(call, CancellationToken.None);
+    /// <summary>Runs what may hang as long as this export does, and may be given up: when it comes back after all, nobody minds.</summary>
+    private protected virtual Task<T> TryOnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
 
     private protected async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation)
     {
         await ReachAsync(cancellation);
-        return await _lane.RunAsync(
+        await TryOnLaneAsync(
             () =>
             {
                 Prepare(volume);
-                return call();
+                return true;
             }, cancellation);
+        // This one is waited for whatever happens: what it changes must be known to whoever asked for it.
+        return await _lane.RunAsync(call, cancellation);
     }
 
     /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>

@@ -10,12 +10,11 @@ namespace VolumeManager.Exports;
 /// <summary>Which export a volume lies on: this host's data root, or one of the NFS exports that it has met so far.</summary>
 internal sealed class ExportTable
 {
-    // A burst of volumes that are made, used and removed again needs the export but once.
-    static readonly TimeSpan s_idle = TimeSpan.FromMinutes(5);
-
     readonly ConcurrentDictionary<(string Server, string Path, string Options), NfsExport> _nfs = new();
     readonly ConcurrentDictionary<(string Name, int Port), NfsServer> _servers = new();
     readonly Settings _settings;
+    // Some passes of the reconciler: a burst of volumes that are made, used and removed again needs the export but once.
+    readonly TimeSpan _idle;
     readonly long _startedAt = Stopwatch.GetTimestamp();
     readonly SyscallLane _leftovers = new("nfs leftovers", maxThreads: 2);
     readonly SyscallLane _lane = new("disk", maxThreads: 8);
@@ -24,6 +23,7 @@ internal sealed class ExportTable
     internal ExportTable(Settings settings, DirectoryRoot dataRoot)
     {
         _settings = settings;
+        _idle = settings.ReconcileInterval * 5;
         _mounter = new Mounter(_lane);
         Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0);
     }
@@ -70,9 +70,9 @@ internal sealed class ExportTable
         {
             if (known.TryGetValue(place, out var export))
             {
-                await export.UnmountIdleAsync(s_idle);
+                await export.UnmountIdleAsync(_idle);
             }
-            else if (Stopwatch.GetElapsedTime(_startedAt) > s_idle)
+            else if (Stopwatch.GetElapsedTime(_startedAt) > _idle)
             {
                 // Of another server or with other options, before a restart. Lazily, for its server may be silent.
                 await _leftovers.RunAsync(() => LibC.Umount2(place, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None);

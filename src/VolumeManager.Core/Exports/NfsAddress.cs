@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace VolumeManager.Exports;
@@ -10,7 +11,14 @@ internal static class NfsAddress
     internal static string? Server(string text)
     {
         var bare = text.StartsWith('[') && text.EndsWith(']') ? text[1..^1] : text;
-        if (bare.Contains(':', StringComparison.Ordinal)) return IPAddress.TryParse(bare, out var address) ? address.ToString() : null;
+        // A zone is this host's own; brackets within are those of a port.
+        if (bare.AsSpan().ContainsAny('[', ']', '%')) return null;
+        if (IPAddress.TryParse(bare, out var address))
+        {
+            // Also "1", "1.2" and "010.0.0.1" are addresses, but hardly the ones that were meant.
+            return address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == bare ? address.ToString() : null;
+        }
+
         var isName = bare.Length is > 0 and <= 253
             && bare.Split('.').All(label => label.Length is > 0 and <= 63 && label[0] != '-' && label[^1] != '-' && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
         return isName ? bare.ToLowerInvariant() : null;

@@ -12,10 +12,12 @@ namespace VolumeManager.Exports;
 internal sealed class NfsExport : Export
 {
     const int MaxThreads = 4;
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
     readonly string _path;
     readonly NfsServer _server;
     readonly NfsOptions _options;
+    readonly SyscallLane _questions;
     readonly Lock _gate = new();
     readonly string _mountPoint;
     long _usedAt = Environment.TickCount64;
@@ -27,6 +29,7 @@ internal sealed class NfsExport : Export
         : base(DirectoryRoot.MountedAt(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads))
     {
         (_server, _path, _options, _mountPoint) = (server, path, options, mountPoint);
+        _questions = new SyscallLane("nfs? " + server.Name, maxThreads: 1);
     }
 
     /// <summary>As mount(8) shows it.</summary>
@@ -44,7 +47,7 @@ internal sealed class NfsExport : Export
         {
             _usedAt = Environment.TickCount64;
             var mounted = IsMounted();
-            if (mounted && IsStale(_mountPoint))
+            if (mounted && IsLost(_mountPoint))
             {
                 // What containers have of the old one is theirs until they end; nobody else gets it any more.
                 Detach();
@@ -72,7 +75,7 @@ internal sealed class NfsExport : Export
 
     /// <summary>Unmounts an export that nobody has needed for a while. Volumes that are mounted keep their own mounts of it.</summary>
     /// <returns>False when it was needed meanwhile, or is not mounted.</returns>
-    internal Task<bool> UnmountIdleAsync(TimeSpan idle) => OnLaneAsync(() =>
+    internal Task<bool> UnmountIdleAsync(TimeSpan idle) => AskAsync(() =>
     {
         lock (_gate)
         {
@@ -80,20 +83,51 @@ internal sealed class NfsExport : Export
             Detach();
             return true;
         }
-    });
+    }, CancellationToken.None);
 
     /// <returns>Those of the places where volumes of this export are mounted that the server does not know any more.</returns>
     /// <exception cref="VolumeException">It does not answer.</exception>
     internal async Task<HashSet<string>> FindStaleAsync(IEnumerable<string> targets, CancellationToken cancellation)
     {
         await ReachAsync(cancellation);
-        return await OnLaneAsync(() => targets.Where(IsStale).ToHashSet(StringComparer.Ordinal));
+        return await AskAsync(() => targets.Where(IsLost).ToHashSet(StringComparer.Ordinal), cancellation);
+    }
+
+    private protected override Task<T> TryOnLaneAsync<T>(Func<T> call, CancellationToken cancellation) =>
+        PatientlyAsync(token => base.TryOnLaneAsync(call, token), cancellation);
+
+    /// <summary>On a thread apart, so that questions which hang take none from Mounts.</summary>
+    Task<T> AskAsync<T>(Func<T> call, CancellationToken cancellation) => PatientlyAsync(token => _questions.RunAsync(call, token), cancellation);
+
+    /// <summary>For the time between a server's falling silent and the next probe: the kernel waits for it then, without end.</summary>
+    async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellation)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(s_patience);
+        try
+        {
+            return await call(patience.Token).WaitAsync(patience.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new VolumeException($"the NFS server {_server.Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it or to the way there, then try again", e);
+        }
     }
 
     internal override async Task<bool> IsLostAsync(string target, CancellationToken cancellation) => (await FindStaleAsync([target], cancellation)).Count > 0;
 
     // Not by a call on the mount point, which the server would have to answer.
     bool IsMounted() => MountInfo.Read().Exists(m => m.MountPoint == _mountPoint);
+
+    /// <summary>Whether a mount of this export is of no use to anybody who comes now.</summary>
+    bool IsLost(string mountPoint)
+    {
+        var options = MountInfo.Read().FindLast(m => m.MountPoint == mountPoint).FileSystemOptions?.Split(',') ?? [];
+        // The name has come to mean another machine, and only that is asked: the old one may be silent.
+        var elsewhere = Array.Find(options, o => o.StartsWith("addr=", StringComparison.Ordinal)) is { } address
+            && IPAddress.TryParse(address.AsSpan("addr=".Length), out var mounted) && !mounted.Equals(_address.Server);
+        return elsewhere || IsStale(mountPoint);
+    }
 
     /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
     static bool IsStale(string mountPoint) =>

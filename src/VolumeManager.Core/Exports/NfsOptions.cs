@@ -52,11 +52,21 @@ internal sealed record NfsOptions
     internal static NfsOptions Parse(params ReadOnlySpan<string> text)
     {
         var options = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
-        foreach (var option in string.Join(',', [Default, .. text]).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) options = With(options, option);
-        var v3 = options["vers"] == "3";
-        if (!v3 && options.ContainsKey("nolock")) throw new FormatException("has nolock, which is for vers=3: leave it out");
-        return new NfsOptions(options);
+        foreach (var option in Split(string.Join(',', [Default, .. text]))) options = With(options, option);
+        // Locks are a part of NFS 4. One text may say a version and another, written for version 3, how that one locks.
+        return new NfsOptions(options["vers"] == "3" ? options : options.RemoveRange(["lock", "nolock"]));
     }
+
+    /// <summary>As <see cref="Parse"/>, for what a user says now: what would be without effect is refused too.</summary>
+    /// <param name="host">What this host's settings say, which the text is over.</param>
+    internal static NfsOptions Check(string text, string host = "")
+    {
+        var options = Parse(host, text);
+        if (!options.IsVersion3 && Split(text).Contains("nolock")) throw new FormatException("has nolock, which is for vers=3: leave it out");
+        return options;
+    }
+
+    static string[] Split(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     static ImmutableSortedDictionary<string, string> With(ImmutableSortedDictionary<string, string> options, string option)
     {

@@ -19,6 +19,7 @@ internal sealed class NfsServer(string name, int port)
     readonly Lock _gate = new();
     Task<(IPAddress Server, IPAddress Local)>? _probe;
     long _probedAt;
+    IPAddress? _last;
 
     internal string Name => name;
 
@@ -39,7 +40,8 @@ internal sealed class NfsServer(string name, int port)
     async Task<(IPAddress Server, IPAddress Local)> ProbeAsync()
     {
         var failure = "";
-        foreach (var address in await ResolveAsync())
+        // Where it was before comes first, if the name still means that: of a server with several addresses one is used.
+        foreach (var address in (await ResolveAsync()).OrderBy(a => a.Equals(_last) ? 0 : 1))
         {
             using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             using var patience = new CancellationTokenSource(s_probeTime);
@@ -47,6 +49,7 @@ internal sealed class NfsServer(string name, int port)
             {
                 await socket.ConnectAsync(new IPEndPoint(address, port), patience.Token);
                 _probedAt = Environment.TickCount64;
+                _last = address;
                 return (address, ((IPEndPoint)socket.LocalEndPoint!).Address);
             }
             catch (OperationCanceledException)

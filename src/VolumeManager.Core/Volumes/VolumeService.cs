@@ -62,13 +62,14 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a process works in {mounts.TargetOf(name)}, end it first");
         }
 
+        // First the export: one that is not mounted cannot be recognised in a container.
+        await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))
         {
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {exports.Of(volume).SourceOf(volume)}, stop it first");
         }
 
         cancellation.ThrowIfCancellationRequested();
-        await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await catalog.BeginRemovalAsync(volume) is not { } now) return;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);

@@ -70,7 +70,7 @@ internal sealed record VolumeSpec
             "on-remove" => spec with { OnRemove = ParseChoice<OnRemove>(key, value) },
             "server" => spec with { Server = NfsAddress.Server(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write a host name or an IP address") },
             "export" => spec with { Export = NfsAddress.Export(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write the absolute path that the server exports") },
-            "nfsopts" => CheckOptions(value) is { } fault ? throw new VolumeException($"option {key} {fault}") : spec,
+            "nfsopts" => spec,
             _ => throw Unknown(key),
         };
     }
@@ -92,19 +92,14 @@ internal sealed record VolumeSpec
         var spec = this with { Server = Server.Length > 0 ? Server : settings.NfsServer, Export = export };
         if (spec.Server.Length == 0) throw new VolumeException("backend nfs needs a server: add -o server=…, or start volman with --nfs-server");
         if (spec.Export.Length == 0) throw new VolumeException("backend nfs needs an export: add -o export=/…, or start volman with --nfs-export");
-        return spec;
-    }
-
-    static string? CheckOptions(string value)
-    {
         try
         {
-            NfsOptions.Parse(value);
-            return null;
+            NfsOptions.Check(Options.GetValueOrDefault("nfsopts") ?? "", settings.NfsOptions);
+            return spec;
         }
         catch (FormatException e)
         {
-            return e.Message;
+            throw new VolumeException($"option nfsopts {e.Message}", e);
         }
     }
 

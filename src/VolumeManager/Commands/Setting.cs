@@ -32,7 +32,7 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
         new("nfs-export", "What that server exports for them: an absolute path [default: none]",
             (b, v) => b with { Settings = b.Settings with { NfsExport = NfsAddress.Export(v) ?? throw new FormatException("write the absolute path that the server exports") } }),
         new("nfs-options", $"NFS mount options of this host, over {NfsOptions.Default} and under a volume's own nfsopts [default: none]",
-            (b, v) => b with { Settings = b.Settings with { NfsOptions = NfsOptions.Parse(v) is not null ? v : "" } }),
+            (b, v) => b with { Settings = b.Settings with { NfsOptions = NfsOptions.Check(v) is not null ? v : "" } }),
         new("host-name", "This host's name in the catalog [default: the machine's name]",
             (b, v) => b with { Settings = b.Settings with { HostName = v.Length is > 0 and <= 255 && !v.Any(char.IsControl) ? v : throw new FormatException("write 1 to 255 characters") } }),
         new("database", "PostgreSQL connection string of the catalog that many hosts share, such as Host=db;Database=volman;Username=volman; it may hold a password, so better use database-file [default: none, this host has its own]",

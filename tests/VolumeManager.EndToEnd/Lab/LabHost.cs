@@ -22,6 +22,9 @@ internal sealed class LabHost(Laboratory lab, string name)
     /// <summary>Runs a container to its end with a volume at /x.</summary>
     internal Task<string> RunAsync(string volume, string script, string options = "") => DockerAsync($"run --rm {options} --volume {volume}:/x busybox sh -c '{script}'");
 
+    /// <summary>Starts a container that only holds a volume.</summary>
+    internal Task HoldAsync(string volume, string name) => DockerAsync($"run --detach --name {name} --volume {volume}:/x busybox sleep 100000");
+
     /// <returns>What the engine said, which must be an error.</returns>
     internal async Task<string> RefusedAsync(string arguments)
     {
@@ -80,8 +83,8 @@ internal sealed class LabHost(Laboratory lab, string name)
 
     internal Task ThawAsync() => lab.RunAsync("thaw", name);
 
-    /// <summary>What the kernel has mounted for volumes.</summary>
-    internal Task<string> VolumeMountsAsync() => ShAsync($"grep -o '{StateDirectory}/mnt/[^ ]*' /proc/self/mountinfo | sort -u || true");
+    /// <summary>How many NFS exports the host has mounted for itself whose places' names contain a text.</summary>
+    internal Task<string> ExportsAsync(string named = "") => ShAsync($"grep -c ' {StateDirectory}/state/nfs/[^ ]*{named}' /proc/self/mountinfo || true");
 
     internal Task<string> LogAsync() => ShAsync("tail -60 /srv/volman.log; tail -20 /var/log/dockerd.log");
 }

@@ -28,6 +28,9 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     /// <summary>Tells how far the test is. A test never judges it.</summary>
     public void Note(string what) => output.WriteLine($"{_clock.Elapsed.TotalSeconds:0.0} s: {what}");
 
+    /// <summary>What a host of the catalog is taken to be, as <c>volman host ls</c> says.</summary>
+    public Task<string> StateOfAsync(LabHost host) => AskAsync($"SELECT state FROM hosts WHERE name = '{host.Name}'");
+
     public Task HealAsync() => lab.RunAsync("heal");
 
     /// <summary>A figure of the catalog.</summary>
