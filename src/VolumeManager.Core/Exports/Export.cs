@@ -32,14 +32,6 @@ internal abstract class Export
     /// <summary>Where this host sees the volume's data.</summary>
     internal string PathOf(Volume volume) => $"{Root.Path}/{volume.Directory}";
 
-    /// <summary>Finds out within some seconds whether the export answers, on no thread that could hang.</summary>
-    /// <exception cref="VolumeException">It does not.</exception>
-    private protected virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
-
-    /// <summary>Makes sure, on a thread of the lane, that the root is what the volume's data lies in.</summary>
-    /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
-    private protected abstract void Prepare(Volume volume);
-
     /// <exception cref="VolumeException">The volume's data cannot be reached.</exception>
     internal Task CheckAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => true, cancellation);
 
@@ -47,21 +39,12 @@ internal abstract class Export
     /// <exception cref="VolumeException">The server does not answer.</exception>
     internal virtual Task<bool> IsLostAsync(string target, CancellationToken cancellation) => Task.FromResult(false);
 
-    /// <summary>Runs what may hang as long as this export does, and may be given up: when it comes back after all, nobody minds.</summary>
-    private protected virtual Task<T> TryOnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
+    /// <summary>Makes sure that the root is what the volume's data lies in, then runs <paramref name="call"/>; both where they may hang.</summary>
+    /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
+    private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation);
 
-    private protected async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation)
-    {
-        await ReachAsync(cancellation);
-        await TryOnLaneAsync(
-            () =>
-            {
-                Prepare(volume);
-                return true;
-            }, cancellation);
-        // This one is waited for whatever happens: what it changes must be known to whoever asked for it.
-        return await _lane.RunAsync(call, cancellation);
-    }
+    /// <summary>Runs what may hang as long as this export does.</summary>
+    private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
 
     /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
     /// <returns>True when the directory was made just now.</returns>

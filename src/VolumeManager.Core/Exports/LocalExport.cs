@@ -19,7 +19,14 @@ internal sealed class LocalExport : Export
 
     internal override string Name => $"the disk of {Root.Path}";
 
-    private protected override void Prepare(Volume volume)
+    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation) => OnLaneAsync(
+        () =>
+        {
+            Check(volume);
+            return call();
+        }, cancellation);
+
+    void Check(Volume volume)
     {
         if (RootId.Length == 0 || (volume.Export == RootId && DataRootId.Read(Root.Path) == RootId)) return;
         throw new VolumeException(volume.Export == RootId

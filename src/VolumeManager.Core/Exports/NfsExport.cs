@@ -39,9 +39,24 @@ internal sealed class NfsExport : Export
 
     internal override string Name => $"the NFS server {_server.Name}";
 
-    private protected override async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
+    private protected override async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation)
+    {
+        await ReachAsync(cancellation);
+        await PatientlyAsync(
+            token => OnLaneAsync(
+                () =>
+                {
+                    Prepare(volume);
+                    return true;
+                }, token), cancellation);
+        // This one is waited for whatever happens: what it changes must be known to whoever asked for it.
+        return await OnLaneAsync(call, cancellation);
+    }
 
-    private protected override void Prepare(Volume volume)
+    async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
+
+    /// <summary>Sees that the export is mounted, is the server's own now, and has a trash. May come back when nobody waits for it any more.</summary>
+    void Prepare(Volume volume)
     {
         lock (_gate)
         {
@@ -92,9 +107,6 @@ internal sealed class NfsExport : Export
         await ReachAsync(cancellation);
         return await AskAsync(() => targets.Where(IsLost).ToHashSet(StringComparer.Ordinal), cancellation);
     }
-
-    private protected override Task<T> TryOnLaneAsync<T>(Func<T> call, CancellationToken cancellation) =>
-        PatientlyAsync(token => base.TryOnLaneAsync(call, token), cancellation);
 
     /// <summary>On a thread apart, so that questions which hang take none from Mounts.</summary>
     Task<T> AskAsync<T>(Func<T> call, CancellationToken cancellation) => PatientlyAsync(token => _questions.RunAsync(call, token), cancellation);
