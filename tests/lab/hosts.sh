@@ -50,7 +50,7 @@ boot() {
 wait_up() {
   local host=$1 console=$LAB_STATE/$1/console tries
   for ((tries = 0; tries < 300; tries++)); do
-    if grep -qa '^LAB-UP' "$console" && ssh_to "$host" true 2>/dev/null </dev/null; then return 0; fi
+    if grep -qsa '^LAB-UP' "$console" && ssh_to "$host" true 2>/dev/null </dev/null; then return 0; fi
     sleep 0.1
     if ((tries > 20)) && ! process_of "$host" >/dev/null; then break; fi
   done

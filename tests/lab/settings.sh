@@ -8,7 +8,7 @@
 : "${LAB_DISK:=20G}"                                         # a host's own disk, sparse
 
 net=10.77.0        # the hosts' network: hN is .1N, this machine .1
-net6=fd77:         # the same with IPv6: hN is fd77::1N
+net6=fd77:        # the same with IPv6: hN is fd77::1N
 control=10.78.0    # for ssh, never cut
 namespace=${LAB_STATE##*/}
 

@@ -20,6 +20,7 @@ internal sealed class NfsExport : Export
     readonly SyscallLane _questions;
     readonly Lock _gate = new();
     readonly string _mountPoint;
+    int _mounts;
     long _usedAt = Environment.TickCount64;
     (IPAddress Server, IPAddress Local) _address;
 
@@ -58,18 +59,17 @@ internal sealed class NfsExport : Export
     /// <summary>Sees that the export is mounted, is the server's own now, and has a trash. May come back when nobody waits for it any more.</summary>
     void Prepare(Volume volume)
     {
-        lock (_gate)
+        _usedAt = Environment.TickCount64;
+        // Asked outside the gate: who hangs in the question keeps nobody from mounting the export anew.
+        var mounts = Volatile.Read(ref _mounts);
+        if (!IsMounted() || IsLost(_mountPoint))
         {
-            _usedAt = Environment.TickCount64;
-            var mounted = IsMounted();
-            if (mounted && IsLost(_mountPoint))
+            lock (_gate)
             {
                 // What containers have of the old one is theirs until they end; nobody else gets it any more.
-                Detach();
-                mounted = false;
+                if (mounts == _mounts && IsMounted()) Detach();
+                if (!IsMounted()) Mount();
             }
-
-            if (!mounted) Mount();
         }
 
         try
@@ -157,6 +157,7 @@ internal sealed class NfsExport : Export
         try
         {
             LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
+            Volatile.Write(ref _mounts, _mounts + 1);
         }
         catch (LinuxException e)
         {

@@ -8,7 +8,7 @@ public class MountInfoTests
 
     [Fact]
     public void The_manuals_own_line_is_read() => Assert.Equal(
-        [new MountInfo("98:0", "/mnt1", "/mnt2", "rw,noatime", null)],
+        [new MountInfo("98:0", "/mnt1", "/mnt2", "rw,noatime", null, "rw,errors=continue")],
         Parse("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"));
 
     [Theory]
