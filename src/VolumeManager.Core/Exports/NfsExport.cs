@@ -18,6 +18,7 @@ internal sealed class NfsExport : Export
     readonly NfsServer _server;
     readonly NfsOptions _options;
     readonly SyscallLane _questions;
+    readonly SyscallLane _unmounts;
     readonly Lock _gate = new();
     readonly string _mountPoint;
     int _mounts;
@@ -31,6 +32,7 @@ internal sealed class NfsExport : Export
     {
         (_server, _path, _options, _mountPoint) = (server, path, options, mountPoint);
         _questions = new SyscallLane("nfs? " + server.Name, maxThreads: 1);
+        _unmounts = new SyscallLane("nfs- " + server.Name, maxThreads: 2);
     }
 
     /// <summary>As mount(8) shows it.</summary>
@@ -145,8 +147,13 @@ internal sealed class NfsExport : Export
     static bool IsStale(string mountPoint) =>
         LibC.Statx(LibC.AT_FDCWD, mountPoint, LibC.AT_STATX_FORCE_SYNC | LibC.AT_NO_AUTOMOUNT, LibC.STATX_TYPE | LibC.STATX_INO, out _) < 0 && Marshal.GetLastPInvokeError() == LibC.ESTALE;
 
-    // Lazily: whoever is at work in it just now comes to an end by himself, and a server that is silent is not waited for.
-    void Detach() => LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint);
+    /// <summary>Takes the mount away, whoever is at work in it. The kernel then lets go of the server, which may be silent, on a thread that nobody waits for.</summary>
+    void Detach()
+    {
+        var unmount = _unmounts.RunAsync(() => LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint), CancellationToken.None);
+        if (!SpinWait.SpinUntil(() => unmount.IsCompleted || !IsMounted(), s_patience)) throw new VolumeException($"{_mountPoint} cannot be unmounted now: see to the server {_server.Name}, then try again");
+        if (unmount.IsCompleted) unmount.GetAwaiter().GetResult();
+    }
 
     void Mount()
     {

@@ -40,10 +40,19 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
                 if (fields[i].StartsWith("shared:", StringComparison.Ordinal) && int.TryParse(fields[i].AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var group)) peerGroup = group;
             }
 
-            mounts.Add(new MountInfo(fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup, i + 3 < fields.Length ? fields[i + 3] : ""));
+            var source = i + 2 < fields.Length && fields[i + 1] is "nfs" or "nfs4" ? Unescape(fields[i + 2]) : null;
+            mounts.Add(new MountInfo(
+                fields[2], RootOf(source) ?? Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup, i + 3 < fields.Length ? fields[i + 3] : ""));
         }
 
         return mounts;
+    }
+
+    /// <summary>NFS writes / as the root of every mount, and the directory that it is a mount of into the source: <c>server:/export/directory</c>.</summary>
+    static string? RootOf(string? nfsSource)
+    {
+        var path = nfsSource?.IndexOf(":/", nfsSource.StartsWith('[') ? nfsSource.IndexOf(']', StringComparison.Ordinal) : 0, StringComparison.Ordinal) ?? -1;
+        return path < 0 ? null : nfsSource![(path + 1)..];
     }
 
     /// <summary>The mount that a path lies on. Its directory must be free of symbolic links.</summary>

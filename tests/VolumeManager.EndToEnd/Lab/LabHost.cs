@@ -67,6 +67,10 @@ internal sealed class LabHost(Laboratory lab, string name)
         docker ps -a >&2; grep ' {StateDirectory}/mnt/' /proc/self/mountinfo >&2; exit 1
         """);
 
+    /// <summary>Calls the plugin past the engine.</summary>
+    internal Task<string> CallAsync(string call, string volume, string caller = "") => ShAsync(
+        $"curl -s --unix-socket /run/docker/plugins/volman.sock -d '{{\"Name\":\"{volume}\",\"ID\":\"{caller}\"}}' http://volman/VolumeDriver.{call}");
+
     internal Task KillVolmanAsync() => ShAsync("pkill -KILL -x volman; while pgrep -x volman >/dev/null; do sleep 0.05; done");
 
     internal Task PowerOffAsync() => lab.RunAsync("kill", name);

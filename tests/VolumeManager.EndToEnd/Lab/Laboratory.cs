@@ -38,8 +38,18 @@ public sealed class Laboratory : IAsyncLifetime
 
     internal async Task<LabScene> SceneAsync(ITestOutputHelper output)
     {
-        if (_hosts is null) await UpAsync(output);
-        return new LabScene(this, output);
+        if (_hosts is not null) return new LabScene(this, output);
+        try
+        {
+            await UpAsync(output);
+            return new LabScene(this, output);
+        }
+        catch
+        {
+            // Half a laboratory would fail all that comes after.
+            await DisposeAsync();
+            throw;
+        }
     }
 
     async Task UpAsync(ITestOutputHelper output)
@@ -54,7 +64,7 @@ public sealed class Laboratory : IAsyncLifetime
         scene.Note("NFS, PostgreSQL and the programs are there");
         await Task.WhenAll(Engines.Select(host => host.StartAllAsync()));
         scene.Note("engines and volman run");
-        await Engines[0].DockerAsync("swarm init --advertise-addr vec0 --dispatcher-heartbeat 2s");
+        await Engines[0].DockerAsync("swarm init --advertise-addr $(hostname -i) --dispatcher-heartbeat 2s");
         var token = await Engines[0].DockerAsync("swarm join-token --quiet worker");
         await Task.WhenAll(Engines.Skip(1).Select(host => host.DockerAsync($"swarm join --token {token} h1:2377")));
         await SwarmReadyAsync();

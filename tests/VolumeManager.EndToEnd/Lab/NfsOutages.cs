@@ -76,7 +76,7 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         await scene.Server.ShAsync($"mkdir -p /srv/export/changing; mount -t tmpfs tmpfs /srv/export/changing; exportfs -o {options},fsid=77 {exported}");
         var lost = await scene.CreateVolumeAsync(scene.One, "-o export=/changing");
         await scene.One.HoldAsync(lost, "holds");
-        await scene.Server.ShAsync($"exportfs -u {exported}; exportfs -f; umount /srv/export/changing; mount -t tmpfs tmpfs /srv/export/changing; exportfs -o {options},fsid=78 {exported}");
+        await scene.Server.ShAsync($"exportfs -u {exported}; exportfs -f; umount -l /srv/export/changing; mount -t tmpfs tmpfs /srv/export/changing; exportfs -o {options},fsid=78 {exported}");
         await Poll.UntilAsync("Status tells it", async () => (await scene.One.DockerAsync($"volume inspect --format '{{{{.Status.Lost}}}}' {lost}")).Contains("the NFS server h0 does not know", StringComparison.Ordinal));
         scene.Note("told");
 
@@ -88,7 +88,7 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         Assert.Equal("back", await scene.One.RunAsync(lost, "echo back"));
         await scene.One.DockerAsync($"volume rm {lost} {fresh}");
         Assert.Equal("0", await Poll.ForAsync("0", () => scene.One.ExportsAsync("changing")));
-        await scene.Server.ShAsync($"exportfs -u {exported}; exportfs -f; umount /srv/export/changing; rmdir /srv/export/changing");
+        await scene.Server.ShAsync($"exportfs -u {exported}; exportfs -f; umount -l /srv/export/changing; rmdir /srv/export/changing");
         await scene.EndsCleanAsync();
     }
 

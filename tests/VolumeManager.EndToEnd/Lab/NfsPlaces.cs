@@ -99,7 +99,7 @@ public sealed class NfsPlaces(Laboratory lab, ITestOutputHelper output)
         Assert.Contains("export /squashed with no_root_squash", error, StringComparison.Ordinal);
         scene.Note(error);
         Assert.Equal("0", await Poll.ForAsync("0", () => scene.One.ExportsAsync("squashed")));
-        await scene.Server.ShAsync("exportfs -u '*:/srv/export/squashed'; exportfs -f; umount /srv/export/squashed; rmdir /srv/export/squashed");
+        await scene.Server.ShAsync("exportfs -u '*:/srv/export/squashed'; exportfs -f; umount -l /srv/export/squashed; rmdir /srv/export/squashed");
         await scene.EndsCleanAsync();
     }
 }

@@ -34,6 +34,20 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
     }
 
     [LabFact]
+    public async Task A_container_that_the_engine_has_forgotten_still_holds_its_volume()
+    {
+        await using var scene = await lab.SceneAsync(output);
+        var volume = await scene.CreateVolumeAsync(scene.One);
+        var other = await scene.CreateVolumeAsync(scene.One);
+        await scene.One.HoldAsync(volume, "holds");
+        await scene.One.CallAsync("Unmount", volume, await scene.AskAsync("SELECT caller_id FROM mounts"));
+        Assert.Equal("0", await scene.AskAsync("SELECT count(*) FROM mounts"));
+        Assert.Contains("a container or another mount still has h0:/" + volume, await scene.One.CallAsync("Remove", volume), StringComparison.Ordinal);
+        await scene.One.DockerAsync($"volume rm {other}");
+        await scene.EndsCleanAsync();
+    }
+
+    [LabFact]
     public async Task A_host_boots_while_its_server_is_away()
     {
         await using var scene = await lab.SceneAsync(output);
