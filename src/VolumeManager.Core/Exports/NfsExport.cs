@@ -22,6 +22,7 @@ internal sealed class NfsExport : Export
     readonly Lock _gate = new();
     readonly string _mountPoint;
     int _mounts;
+    IPAddress? _mountedFrom;
     long _usedAt = Environment.TickCount64;
     (IPAddress Server, IPAddress Local) _address;
 
@@ -136,12 +137,15 @@ internal sealed class NfsExport : Export
     /// <summary>Whether a mount of this export is of no use to anybody who comes now.</summary>
     bool IsLost(string mountPoint)
     {
-        var options = MountInfo.Read().FindLast(m => m.MountPoint == mountPoint).FileSystemOptions?.Split(',') ?? [];
-        // The name has come to mean another machine, and only that is asked: the old one may be silent.
-        var elsewhere = Array.Find(options, o => o.StartsWith("addr=", StringComparison.Ordinal)) is { } address
-            && IPAddress.TryParse(address.AsSpan("addr=".Length), out var mounted) && !mounted.Equals(_address.Server);
-        return elsewhere || IsStale(mountPoint);
+        // Where the name has come to mean another machine, only that one is asked: the old one may be silent.
+        if (mountPoint == _mountPoint) return (_mountedFrom is { } from && !from.Equals(_address.Server)) || IsStale(mountPoint);
+        var table = MountInfo.Read();
+        return (AddressOf(_mountPoint, table) is { } now && AddressOf(mountPoint, table) is { } then && now != then) || IsStale(mountPoint);
     }
+
+    /// <summary>As the kernel tells it. It may be another one than was mounted: NFS 4 finds out that two addresses are one server.</summary>
+    static string? AddressOf(string mountPoint, List<MountInfo> table) =>
+        table.FindLast(m => m.MountPoint == mountPoint).FileSystemOptions?.Split(',').FirstOrDefault(o => o.StartsWith("addr=", StringComparison.Ordinal));
 
     /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
     static bool IsStale(string mountPoint) =>
@@ -164,6 +168,7 @@ internal sealed class NfsExport : Export
         try
         {
             LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
+            _mountedFrom = server;
             Volatile.Write(ref _mounts, _mounts + 1);
         }
         catch (LinuxException e)
