@@ -1,5 +1,4 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using VolumeManager.Linux;
 using VolumeManager.Volumes;
 
@@ -148,8 +147,19 @@ internal sealed class NfsExport : Export
         table.FindLast(m => m.MountPoint == mountPoint).FileSystemOptions?.Split(',').FirstOrDefault(o => o.StartsWith("addr=", StringComparison.Ordinal));
 
     /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
-    static bool IsStale(string mountPoint) =>
-        LibC.Statx(LibC.AT_FDCWD, mountPoint, LibC.AT_STATX_FORCE_SYNC | LibC.AT_NO_AUTOMOUNT, LibC.STATX_TYPE | LibC.STATX_INO, out _) < 0 && Marshal.GetLastPInvokeError() == LibC.ESTALE;
+    static bool IsStale(string mountPoint)
+    {
+        try
+        {
+            // To be opened it is asked for; statx(2), even when told to ask, answers from memory.
+            LibC.Open(null, mountPoint, LibC.O_RDONLY | LibC.O_DIRECTORY).Dispose();
+            return false;
+        }
+        catch (LinuxException e)
+        {
+            return e.Errno == LibC.ESTALE;
+        }
+    }
 
     /// <summary>Takes the mount away, whoever is at work in it. The kernel then lets go of the server, which may be silent, on a thread that nobody waits for.</summary>
     void Detach()
