@@ -64,6 +64,7 @@ is_missing() {
   case $1 in
     libsqlite3.so.0) ! /sbin/ldconfig -p | grep -q 'libsqlite3\.so\.0' ;;
     postgres) ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
+    libc6-dev) [ ! -e /usr/include/stdio.h ] ;;
     busybox-static) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
     *) ! command -v "$1" >/dev/null ;;
   esac
@@ -77,6 +78,11 @@ package_of() {
     ps) say procps ;;
     unshare | nsenter | findmnt | setsid | setpriv) say util-linux ;;
     ip) say iproute2 ;;
+    nft) say nftables ;;
+    xz) say xz-utils ;;
+    mkfs.ext4) say e2fsprogs ;;
+    ssh | ssh-keygen) say openssh-client ;;
+    dropbearkey) say dropbear-bin ;;
     postgres | psql) say postgresql ;;
     *) say "$1" ;;
   esac
@@ -114,3 +120,16 @@ apt_install() (
   fi
   DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@" </dev/null
 )
+
+# The mirror of this machine's own suite, else Debian's.
+debian_mirror() {
+  local codename mirror
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+  # shellcheck disable=SC2016 # apt fills these in
+  mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$codename" '$1 == suite && $2 == "main" { print $3; exit }')
+  say "${mirror:-http://deb.debian.org/debian}"
+}
+
+# How apt reaches it here: proxies and the like, for an apt of another root.
+apt_access() { apt-config dump | grep -iE '^Acquire::(https?|Retries|ForceIPv[46])(::[^ ]+)? "..*";$' || true; }

@@ -35,18 +35,13 @@ if [ -e "$dir/usr/sbin/dockerd" ]; then
   exit 0
 fi
 
-# The mirror of this machine's own suite, else Debian's.
-codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-# shellcheck disable=SC2016 # apt fills these in
-mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-  awk -v suite="$codename" '$1 == suite && $2 == "main" { print $3; exit }')
-mirror=${mirror:-http://deb.debian.org/debian}
+mirror=$(debian_mirror)
 
-# How apt reaches it here; no file of a package that nobody reads in a test engine.
+# No file of a package that nobody reads in a test engine.
 options=$(mktemp)
 trap 'rm -rf --one-file-system "$options" "$dir.partial"' EXIT
 trap 'exit 130' INT TERM HUP
-apt-config dump | grep -iE '^Acquire::(https?|Retries|ForceIPv[46])(::[^ ]+)? "..*";$' >"$options" || true
+apt_access >"$options"
 rm -rf --one-file-system "$dir.partial"
 
 say "making $suite from $mirror in $dir (some 100 MB to fetch)"

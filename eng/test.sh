@@ -11,7 +11,8 @@
 # Run it as root on Debian with the .NET 10 SDK; what else is missing is installed.
 # Full logs are in artifacts/test-logs. The last line is `N passed, N failed, N skipped`;
 # a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (80, and one
-# for every five schedules asked for) is the time after which a test project is stopped.
+# for every five schedules asked for) is the time after which a test project is stopped,
+# LAB_MINUTES (14) that for building the laboratory (tests/lab), which is kept in ~/.cache/volman.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=eng/common.sh
@@ -191,6 +192,22 @@ if [[ " ${projects[*]} " == *EndToEnd* ]] && [ -z "${VOLMAN_E2E_ENGINE_ROOT_28-}
   run "$LOGS/engine-28.log" eng/engine-root.sh "$cache" || step_failed=1
   sed 's/^/    /' <(tail -n 3 "$LOGS/engine-28.log")
   if ((step_failed)); then say "    going on without it: its tests are skipped"; else export VOLMAN_E2E_ENGINE_ROOT_28=$cache; fi
+fi
+if [[ " ${projects[*]} " == *EndToEnd* ]]; then
+  # Hosts with kernels of their own, for NFS. The first time it takes some ten minutes.
+  if ! tests/lab/lab path >/dev/null 2>&1; then
+    say "==> laboratory"
+    started=$SECONDS
+    code=0
+    run "$LOGS/laboratory.log" timeout -k 10 "${LAB_MINUTES:-14}m" tests/lab/lab build || code=$?
+    took laboratory $((SECONDS - started))
+    sed 's/^/    /' <(tail -n 3 "$LOGS/laboratory.log")
+    if ((code != 0)); then
+      VOLMAN_E2E_NO_LAB="The laboratory cannot be built: $( ((code == 124)) && say "it took more than ${LAB_MINUTES:-14} minutes" || tail -n 1 "$LOGS/laboratory.log")"
+      export VOLMAN_E2E_NO_LAB
+      say "    going on without it: its tests are skipped"
+    fi
+  fi
 fi
 must "dotnet tool restore" dotnet tool restore
 must "dotnet restore" dotnet restore

@@ -15,6 +15,20 @@ internal sealed record Settings
     /// <summary>The directories of local volumes.</summary>
     public string DataRoot { get; init; } = "/var/lib/volman/volumes";
 
+    /// <summary>The backend of volumes that name none.</summary>
+    public string Backend { get; init; } = "local";
+
+    /// <summary>Server and export of NFS volumes that name none; empty: each must name its own.</summary>
+    public string NfsServer { get; init; } = "";
+
+    public string NfsExport { get; init; } = "";
+
+    /// <summary>NFS mount options of this host, over the built-in defaults and under a volume's own.</summary>
+    public string NfsOptions { get; init; } = "";
+
+    /// <summary>Where this host mounts NFS exports, for itself.</summary>
+    internal string NfsRoot => $"{StateDirectory}/nfs";
+
     public string HostName { get; init; } = Environment.MachineName;
 
     /// <summary>A PostgreSQL connection string: the catalog that many hosts share. Empty: this host has a catalog of its own. A secret, never shown.</summary>

@@ -20,23 +20,23 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly ILogger _log;
     Task _background = Task.CompletedTask;
 
-    HostDaemon(Settings settings, ThisHost host, VolumeCatalog catalog, LocalBackend backend, ILoggerFactory logs)
+    HostDaemon(Settings settings, ThisHost host, VolumeCatalog catalog, ExportTable exports, ILoggerFactory logs)
     {
         _settings = settings;
         _log = logs.CreateLogger<HostDaemon>();
         Host = host;
         Catalog = catalog;
-        Backend = backend;
+        Exports = exports;
         History = new History(catalog, host.Name);
-        Mounts = new MountService(host, catalog, History, _locks, Backend, logs.CreateLogger<MountService>());
-        Volumes = new VolumeService(host, settings, catalog, History, _locks, Backend, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
-        _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Backend, logs.CreateLogger<Reconciler>());
-        _janitor = new Janitor(settings, catalog, History, Backend, logs.CreateLogger<Janitor>());
+        Mounts = new MountService(host, catalog, History, _locks, Exports, logs.CreateLogger<MountService>());
+        Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
+        _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
+        _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
     }
 
     internal ThisHost Host { get; }
     internal VolumeCatalog Catalog { get; }
-    internal LocalBackend Backend { get; }
+    internal ExportTable Exports { get; }
     internal History History { get; }
     internal MountService Mounts { get; }
     internal VolumeService Volumes { get; }
@@ -48,12 +48,12 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     {
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
-        var backend = new LocalBackend(OpenRoot("data-root", settings.DataRoot), isShared: settings.Database.Length > 0);
+        var exports = new ExportTable(settings, OpenRoot("data-root", settings.DataRoot));
         VolumeCatalog catalog = settings.Database.Length > 0
             ? await ClusterCatalog.OpenAsync(settings, state, host, logs)
             : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, logs.CreateLogger<LocalCatalog>());
         var written = engine.Current;
-        var daemon = new HostDaemon(settings, host, catalog, backend, logs);
+        var daemon = new HostDaemon(settings, host, catalog, exports, logs);
         try
         {
             engine.Raised = daemon.RecordEngineStart;

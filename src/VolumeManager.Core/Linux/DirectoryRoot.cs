@@ -12,6 +12,9 @@ internal sealed class DirectoryRoot
 {
     readonly string _given;
 
+    // Opened while nothing is mounted there it would be this host's own disk.
+    readonly bool _isMountPoint;
+
     /// <param name="path">Made when it is missing, with mode 0711: containers' files are reached by name, but not listed. May itself be a symbolic link.</param>
     internal DirectoryRoot(string path)
     {
@@ -20,6 +23,12 @@ internal sealed class DirectoryRoot
         using var root = OpenRoot();
         Path = new DirectoryInfo($"/proc/self/fd/{(int)root.DangerousGetHandle()}").LinkTarget ?? path;
     }
+
+    DirectoryRoot(string path, string given) => (Path, _given, _isMountPoint) = (path, given, true);
+
+    /// <summary>A root that is a mount point, and may not be mounted or may not answer now: nothing is asked of it before it is used.</summary>
+    /// <param name="path">Free of symbolic links.</param>
+    internal static DirectoryRoot MountedAt(string path) => new(path, path);
 
     internal const UnixFileMode PrivateMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
@@ -154,5 +163,16 @@ internal sealed class DirectoryRoot
 
     static string Name(string relative) => relative[(relative.LastIndexOf('/') + 1)..];
 
-    SafeFileHandle OpenRoot() => LibC.Open(null, _given, LibC.O_RDONLY | LibC.O_DIRECTORY);
+    SafeFileHandle OpenRoot()
+    {
+        var root = LibC.Open(null, _given, LibC.O_RDONLY | LibC.O_DIRECTORY);
+        if (!_isMountPoint || IsMountPoint(root)) return root;
+        root.Dispose();
+        throw new LinuxException("open", $"{Path}, where nothing is mounted now", LibC.ESTALE);
+    }
+
+    /// <summary>Asked of what was opened, for its path may be mounted on or unmounted at any time. Kernels before 5.8 cannot say.</summary>
+    static bool IsMountPoint(SafeFileHandle directory) =>
+        LibC.Check(LibC.Statx(directory, "", LibC.AT_EMPTY_PATH | LibC.AT_STATX_DONT_SYNC, mask: 0, out var found), "statx", "") == 0
+        && ((found.AttributesMask & LibC.STATX_ATTR_MOUNT_ROOT) == 0 || (found.Attributes & LibC.STATX_ATTR_MOUNT_ROOT) != 0);
 }

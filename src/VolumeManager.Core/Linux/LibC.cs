@@ -11,7 +11,9 @@ internal static partial class LibC
     internal const int AT_REMOVEDIR = 0x200;
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;
     internal const int AT_NO_AUTOMOUNT = 0x800;
+    internal const int AT_EMPTY_PATH = 0x1000;
     internal const int AT_STATX_DONT_SYNC = 0x4000;
+    internal const int AT_STATX_FORCE_SYNC = 0x2000;
 
     internal const int O_RDONLY = 0;
     internal const int O_RDWR = 0x2;
@@ -28,9 +30,11 @@ internal static partial class LibC
     internal const ulong MS_NODEV = 0x4;
     internal const ulong MS_NOEXEC = 0x8;
     internal const ulong MS_REMOUNT = 0x20;
+    internal const ulong MS_NOATIME = 0x400;
     internal const ulong MS_BIND = 0x1000;
 
     internal const int UMOUNT_NOFOLLOW = 0x8;
+    internal const int MNT_DETACH = 0x2;
     internal const uint RENAME_NOREPLACE = 0x1;
 
     internal const int LOCK_EX = 2;
@@ -50,6 +54,15 @@ internal static partial class LibC
     internal const int EISDIR = 21;
     internal const int EPERM = 1;
     internal const int ELOOP = 40;
+    internal const int EACCES = 13;
+    internal const int ENODEV = 19;
+    internal const int EROFS = 30;
+    internal const int ETIMEDOUT = 110;
+    internal const int ECONNREFUSED = 111;
+    internal const int EPROTONOSUPPORT = 93;
+    internal const int EPROTO = 71;
+    internal const int EIO = 5;
+    internal const int ESTALE = 116;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);
@@ -80,6 +93,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxBuffer buffer);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(int directory, string path, int flags, uint mask, out StatxBuffer buffer);

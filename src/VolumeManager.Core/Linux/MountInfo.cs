@@ -8,7 +8,8 @@ namespace VolumeManager.Linux;
 /// <param name="Root">The directory within that file system which is the root of this mount.</param>
 /// <param name="MountPoint">Where it is mounted, relative to the process's root.</param>
 /// <param name="PeerGroup">The number behind <c>shared:</c>, or null for a mount whose events reach nobody.</param>
-internal readonly record struct MountInfo(string Device, string Root, string MountPoint, string Options, int? PeerGroup)
+/// <param name="FileSystemOptions">Those of the file system itself: for NFS what was negotiated, and the server's address.</param>
+internal readonly record struct MountInfo(string Device, string Root, string MountPoint, string Options, int? PeerGroup, string FileSystemOptions = "")
 {
     /// <summary>The mounts of this process, in mount order. A process with no mount namespace left has none.</summary>
     internal static List<MountInfo> Read(string process = "self")
@@ -33,15 +34,25 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
             var fields = line.Split(' ');
             if (fields.Length < 10) continue;
             int? peerGroup = null;
-            for (var i = 6; i < fields.Length && fields[i] != "-"; i++)
+            var i = 6;
+            for (; i < fields.Length && fields[i] != "-"; i++)
             {
                 if (fields[i].StartsWith("shared:", StringComparison.Ordinal) && int.TryParse(fields[i].AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var group)) peerGroup = group;
             }
 
-            mounts.Add(new MountInfo(fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup));
+            var source = i + 2 < fields.Length && fields[i + 1] is "nfs" or "nfs4" ? Unescape(fields[i + 2]) : null;
+            mounts.Add(new MountInfo(
+                fields[2], RootOf(source) ?? Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup, i + 3 < fields.Length ? fields[i + 3] : ""));
         }
 
         return mounts;
+    }
+
+    /// <summary>NFS writes / as the root of every mount, and the directory that it is a mount of into the source: <c>server:/export/directory</c>.</summary>
+    static string? RootOf(string? nfsSource)
+    {
+        var path = nfsSource?.IndexOf(":/", nfsSource.StartsWith('[') ? nfsSource.IndexOf(']', StringComparison.Ordinal) : 0, StringComparison.Ordinal) ?? -1;
+        return path < 0 ? null : nfsSource![(path + 1)..];
     }
 
     /// <summary>The mount that a path lies on. Its directory must be free of symbolic links.</summary>

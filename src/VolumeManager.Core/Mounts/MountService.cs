@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
@@ -10,13 +11,24 @@ namespace VolumeManager.Mounts;
 
 /// <summary>Mount and Unmount: claim in the catalog, then the kernel; the kernel, then release. A crash between the two leaves what the reconciler can act on.</summary>
 internal sealed partial class MountService(
-    ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, ILogger log)
+    ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, ILogger log)
 {
+    readonly ConcurrentDictionary<Guid, bool> _lost = new();
+
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
 
     /// <summary>Whether another host has taken the volume since this host mounted it. It is handed to no caller of this host any more.</summary>
     internal bool IsGivenUp(Volume volume) => volume.IsTakenFrom(host.Id);
+
+    /// <summary>Whether the volume's server did not know its mount on this host any more when it was last asked.</summary>
+    internal bool IsLost(Volume volume) => _lost.ContainsKey(volume.Id);
+
+    internal void SetLost(Volume volume, bool isLost)
+    {
+        if (!isLost) _lost.TryRemove(volume.Id, out _);
+        else if (_lost.TryAdd(volume.Id, true)) LogLostHere(volume.Name, exports.Of(volume).Name);
+    }
 
     /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
     /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>
@@ -105,7 +117,14 @@ internal sealed partial class MountService(
         var began = Stopwatch.GetTimestamp();
         var target = TargetOf(volume.Name);
         var mounted = Mounter.IsMounted(target);
-        if (!mounted) await backend.MountAsync(volume, target, cancellation);
+        if (mounted && await exports.Of(volume).IsLostAsync(target, cancellation))
+        {
+            LogLost(volume.Name, exports.Of(volume).Name);
+            mounted = !await exports.Of(volume).UnmountAsync(target);
+            SetLost(volume, mounted);
+        }
+
+        if (!mounted) await exports.Of(volume).MountAsync(volume, target, cancellation);
         // Mounted but not provisioned: an earlier daemon was killed between the two.
         if (!mounted || volume.ProvisionedAt is null) await RecordAttachAsync(volume, began);
     }
@@ -127,7 +146,12 @@ internal sealed partial class MountService(
         }
 
         var left = volume with { Mounts = mount.Count > 1 ? volume.Mounts.Replace(mount, mount with { Count = mount.Count - 1 }) : volume.Mounts.Remove(mount) };
-        if (!left.IsMountedOn(host.Id)) await TryDetachAsync(volume);
+        if (!left.IsMountedOn(host.Id))
+        {
+            await TryDetachAsync(volume);
+            SetLost(volume, isLost: false);
+        }
+
         await catalog.ReleaseAsync(
             volume, mount, mount.Count - 1, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone"));
     }
@@ -143,7 +167,7 @@ internal sealed partial class MountService(
     {
         try
         {
-            if (await backend.UnmountAsync(TargetOf(volume.Name))) return true;
+            if (await exports.Of(volume).UnmountAsync(TargetOf(volume.Name))) return true;
             LogBusy(volume.Name, TargetOf(volume.Name));
         }
         catch (LinuxException e)
@@ -158,10 +182,10 @@ internal sealed partial class MountService(
     internal async Task<bool> IsHeldByContainerAsync(Volume volume, CancellationToken cancellation) => (await FindHeldAsync([volume], cancellation)).Count > 0;
 
     /// <returns>The names of those volumes that some container's mount namespace holds.</returns>
-    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => backend.RunAsync(() =>
+    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => exports.RunAsync(() =>
     {
         var mounts = MountInfo.Read();
-        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(backend.PathOf(v), mounts), backend.PathOf(v))));
+        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(exports.Of(v).PathOf(v), mounts), exports.Of(v).PathOf(v))));
         return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
     }, cancellation);
 
@@ -170,6 +194,12 @@ internal sealed partial class MountService(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Unmount of {Volume} for {CallerId}: no such mount, nothing to do")]
     partial void LogUnknown(string volume, string callerId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} is lost to the containers of this host that use it: {Export} does not know its mount any more; restart them")]
+    partial void LogLostHere(string volume, string export);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} is mounted afresh: {Export} does not know the old mount any more; restart the containers of this host that have used it until now")]
+    partial void LogLost(string volume, string export);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} stays mounted at {Target} for now: a process of this host works in it")]
     partial void LogBusy(string volume, string target);

@@ -12,7 +12,7 @@ namespace VolumeManager.Mounts;
 /// </summary>
 internal sealed partial class Reconciler(
     ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks,
-    MountService mounts, VolumeService volumes, Exports.LocalBackend backend, ILogger log)
+    MountService mounts, VolumeService volumes, Exports.ExportTable exports, ILogger log)
 {
     readonly VolumeIndex index = catalog.Index;
 
@@ -45,6 +45,36 @@ internal sealed partial class Reconciler(
         foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && volumes.IsAbandoned(v)))
         {
             await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
+        }
+
+        await SeeToExportsAsync();
+    }
+
+    /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>
+    async Task SeeToExportsAsync()
+    {
+        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        var mounted = index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name)).ToList();
+        await Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync).Append(UnmountIdleAsync()));
+
+        async Task UnmountIdleAsync() => await PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted));
+    }
+
+    Task FindLostAsync(IGrouping<Exports.NfsExport, Volume> export) => PatientlyAsync(export.Key.Name, async () =>
+    {
+        var lost = await export.Key.FindStaleAsync([.. export.Select(v => mounts.TargetOf(v.Name))], CancellationToken.None);
+        foreach (var volume in export) mounts.SetLost(volume, lost.Contains(mounts.TargetOf(volume.Name)));
+    });
+
+    async Task PatientlyAsync(string what, Func<Task> see)
+    {
+        try
+        {
+            await see().WaitAsync(Patience);
+        }
+        catch (Exception e) when (e is TimeoutException or VolumeException or IOException)
+        {
+            LogNotSeen(what, e.Message);
         }
     }
 
@@ -101,7 +131,7 @@ internal sealed partial class Reconciler(
     async Task FollowAsync(string name)
     {
         if (!index.TryFind(name, out var volume) || volume.IsLiving || !HasMountsHere(volume)) return;
-        if (await catalog.FindSuccessorAsync(volume) is not { } successor || !await backend.IsMountedAsync(successor, mounts.TargetOf(name))) return;
+        if (await catalog.FindSuccessorAsync(volume) is not { } successor || !await exports.Of(successor).IsMountedAsync(successor, mounts.TargetOf(name))) return;
         await catalog.FollowAsync(volume, successor, history.Of(
             EventKind.Conflict, successor, detail: "the volume was removed and created anew while this host was cut off; the containers of this host use the new one"));
         LogFollowed(name);
@@ -110,13 +140,13 @@ internal sealed partial class Reconciler(
     /// <summary>A daemon that was killed between the bind and its flags left a mount without them.</summary>
     async Task SetFlagsAsync(string name)
     {
-        if (index.TryFind(name, out var volume) && HasMountsHere(volume)) await backend.SetMountFlagsAsync(volume, mounts.TargetOf(name));
+        if (index.TryFind(name, out var volume) && HasMountsHere(volume)) await exports.Of(volume).SetMountFlagsAsync(volume, mounts.TargetOf(name));
     }
 
     async Task DetachUnclaimedAsync(string name)
     {
         if (index.TryFind(name, out var volume) && HasMountsHere(volume)) return;
-        if (!await backend.UnmountAsync(mounts.TargetOf(name))) return;
+        if (!await exports.UnmountAsync(mounts.TargetOf(name))) return;
         LogDetached(name);
     }
 
@@ -179,6 +209,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was mounted although nothing uses it: unmounted")]
     partial void LogDetached(string volume);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{What} cannot be seen to now: {Reason}")]
+    partial void LogNotSeen(string what, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} cannot be reconciled now: {Reason}")]
     partial void LogFailed(string volume, string reason);

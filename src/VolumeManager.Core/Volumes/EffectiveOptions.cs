@@ -14,6 +14,13 @@ internal static class EffectiveOptions
             ["access"] = EnumText.Of(volume.Access),
             ["on-remove"] = EnumText.Of(volume.OnRemove),
         };
+        if (volume.Backend == "nfs")
+        {
+            options["server"] = volume.Server;
+            options["export"] = volume.Export;
+            if (volume.Options.TryGetValue("nfsopts", out var own)) options["nfsopts"] = own;
+        }
+
         if (volume.Adopted)
         {
             options["path"] = volume.Directory;

@@ -6,7 +6,7 @@ using VolumeManager.Exports;
 namespace VolumeManager.Volumes;
 
 /// <summary>Deletes what has had its time: trashed directories after their retention, and events after theirs.</summary>
-internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, History history, LocalBackend backend, ILogger log)
+internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, History history, ExportTable exports, ILogger log)
 {
     const int Batch = 1000;
 
@@ -23,7 +23,7 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 
     async Task PurgeTrashAsync(CancellationToken cancellation)
     {
-        foreach (var volume in await catalog.ReadDueAsync(backend.RootId, Batch, cancellation))
+        foreach (var volume in await catalog.ReadDueAsync(exports.Local.RootId, Batch, cancellation))
         {
             if (volume.OnRemove != OnRemove.Delete && !ClockIsTrusted) continue;
             try
@@ -34,7 +34,7 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
                     continue;
                 }
 
-                var entries = await backend.PurgeAsync(volume, cancellation);
+                var entries = await exports.Of(volume).PurgeAsync(volume, cancellation);
                 await catalog.SetGoneAsync(volume, history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted"));
                 LogPurged(volume.Name, entries);
             }

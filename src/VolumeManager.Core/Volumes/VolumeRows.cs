@@ -28,7 +28,7 @@ internal static class VolumeRows
     internal static FormattableString Due(DateTime now, string rootId, Guid? asker, int limit) => FormattableStringFactory.Create(
         $"""
         SELECT {s_columns} FROM volumes
-        WHERE state IN ('trashed', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+        WHERE state IN ('trashed', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
         {(asker is null ? "" : "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id <> {3} AND hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)")}
         ORDER BY purge_after LIMIT {"{2}"}
         """,

@@ -9,7 +9,7 @@ namespace VolumeManager.Volumes;
 
 /// <summary>Create and Remove.</summary>
 internal sealed partial class VolumeService(
-    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, LocalBackend backend, MountService mounts, ILogger log)
+    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, ILogger log)
 {
     /// <summary>Told when a trashed volume's time has come already.</summary>
     internal Action? PurgeDue { get; set; }
@@ -19,22 +19,22 @@ internal sealed partial class VolumeService(
     internal async Task CreateAsync(string? name, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
         VolumeName.Check(name);
-        var asked = Describe(name!, VolumeSpec.Parse(options));
+        var asked = Describe(name!, VolumeSpec.Parse(options, settings));
         using var turn = await locks.AcquireAsync(asked.Name, cancellation);
         if (await ExistsAsync(asked, options, cancellation)) return;
         CheckShared(asked);
         // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
-        var made = await backend.MakeAsync(asked, cancellation);
+        var made = await exports.Of(asked).MakeAsync(asked, cancellation);
         bool created;
         try
         {
             cancellation.ThrowIfCancellationRequested();
-            created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: backend.PathOf(asked)));
+            created = await catalog.TryCreateAsync(asked, history.Of(EventKind.Create, asked, detail: exports.Of(asked).SourceOf(asked)));
         }
         catch
         {
             // In a cluster the row may be there although its answer was lost, or another host may have made the same volume on it, and use it. Empty, it is in nobody's way.
-            if (made && catalog.Scope == "local") await backend.UnmakeAsync(asked);
+            if (made && catalog.Scope == "local") await exports.Of(asked).UnmakeAsync(asked);
             throw;
         }
 
@@ -45,8 +45,8 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
         }
 
-        if (!made && !asked.Adopted) await backend.TakeAsync(asked);
-        LogCreated(asked.Name, backend.PathOf(asked));
+        if (!made && !asked.Adopted) await exports.Of(asked).TakeAsync(asked);
+        LogCreated(asked.Name, exports.Of(asked).SourceOf(asked));
     }
 
     /// <summary>Removes a volume that nobody uses; its directory goes the way that its <c>on-remove</c> says. One that does not exist is success.</summary>
@@ -64,13 +64,14 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a process works in {mounts.TargetOf(name)}, end it first");
         }
 
+        // First the export: one that is not mounted cannot be recognised in a container.
+        await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))
         {
-            throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {backend.PathOf(volume)}, stop it first");
+            throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {exports.Of(volume).SourceOf(volume)}, stop it first");
         }
 
         cancellation.ThrowIfCancellationRequested();
-        await backend.CheckRootAsync(volume);
         if (await catalog.BeginRemovalAsync(volume) is not { } now) return;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);
@@ -83,7 +84,7 @@ internal sealed partial class VolumeService(
         if (volume.OnRemove == OnRemove.Retain)
         {
             var gone = volume with { State = VolumeState.Gone, RemovedAt = now, PurgeAfter = VolumeRows.ForgottenAfter(now) };
-            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {backend.PathOf(volume)}"));
+            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {exports.Of(volume).SourceOf(volume)}"));
         }
         else
         {
@@ -95,7 +96,7 @@ internal sealed partial class VolumeService(
                 PurgeAfter = volume.OnRemove == OnRemove.Delete ? now : now + settings.TrashRetention,
             };
             await catalog.EndRemovalAsync(
-                trashed, history.Of(EventKind.Remove, volume, detail: $"in {LocalBackend.Trash}/{LocalBackend.TrashName(volume)} until {trashed.PurgeAfter:u}"));
+                trashed, history.Of(EventKind.Remove, volume, detail: $"in {Export.Trash}/{Export.TrashName(volume)} until {trashed.PurgeAfter:u}"));
             if (trashed.PurgeAfter <= now) PurgeDue?.Invoke();
         }
 
@@ -127,7 +128,7 @@ internal sealed partial class VolumeService(
     /// <summary>A cluster's new volume must not lie on a disk of this host alone, because the shared directory was not mounted when volman started.</summary>
     void CheckShared(Volume asked)
     {
-        if (_isShared || asked.Export.Length == 0) return;
+        if (_isShared || asked.Backend != "local" || asked.Export.Length == 0) return;
         var others = catalog.Index.All.FirstOrDefault(v => v.IsLiving && v.Backend == asked.Backend);
         _isShared = others is null || others.Export == asked.Export || catalog.Index.All.Any(v => v.Backend == asked.Backend && v.Export == asked.Export);
         if (!_isShared)
@@ -149,10 +150,10 @@ internal sealed partial class VolumeService(
     async Task TrashAsync(Volume volume)
     {
         // Not to be reached from here says nothing of where the data is: whoever reaches it finishes.
-        await backend.CheckRootAsync(volume);
+        await exports.Of(volume).CheckAsync(volume, CancellationToken.None);
         try
         {
-            await backend.TrashAsync(volume);
+            await exports.Of(volume).TrashAsync(volume);
         }
         catch (VolumeException)
         {
@@ -169,7 +170,8 @@ internal sealed partial class VolumeService(
             Id = Guid.CreateVersion7(),
             Name = name,
             Backend = spec.Backend,
-            Export = backend.RootId,
+            Server = spec.Server,
+            Export = spec.Backend == "nfs" ? spec.Export : exports.Local.RootId,
             Directory = spec.Path ?? name,
             Adopted = spec.Path is not null,
             Access = spec.Access,

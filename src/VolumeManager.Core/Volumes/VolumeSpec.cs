@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using VolumeManager.Catalog;
+using VolumeManager.Exports;
 
 namespace VolumeManager.Volumes;
 
@@ -13,7 +14,9 @@ internal sealed record VolumeSpec
     const int MaxOptions = 256;
     const int MaxKeyLength = 160;
 
-    internal string Backend { get; init; } = "local";
+    internal required string Backend { get; init; }
+    internal string Server { get; init; } = "";
+    internal string Export { get; init; } = "";
     internal string? Path { get; init; }
     internal AccessMode Access { get; init; }
     internal long? SizeBytes { get; init; }
@@ -25,11 +28,12 @@ internal sealed record VolumeSpec
     internal ImmutableDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     /// <param name="options">As the engine sent them; null is the same as none.</param>
+    /// <param name="settings">What is not said follows them.</param>
     /// <exception cref="VolumeException">An option is unknown, or its value is not allowed; the message names the key and the cure.</exception>
-    internal static VolumeSpec Parse(IReadOnlyDictionary<string, string?>? options)
+    internal static VolumeSpec Parse(IReadOnlyDictionary<string, string?>? options, Settings settings)
     {
-        var spec = new VolumeSpec();
-        if (options is null || options.Count == 0) return spec;
+        options ??= ImmutableDictionary<string, string?>.Empty;
+        var spec = new VolumeSpec { Backend = settings.Backend };
         if (options.Count > MaxOptions) throw new VolumeException($"{options.Count} options are too many: pass at most {MaxOptions}");
         foreach (var (key, value) in options)
         {
@@ -40,6 +44,7 @@ internal sealed record VolumeSpec
             spec = key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? spec.WithLabel(key, value) : spec.With(key, value);
         }
 
+        spec = spec.Backend == "nfs" ? spec.OnNfs(options, settings) : spec.OnLocal(options);
         if (spec.Path is null) return spec;
         foreach (var key in (string[])["uid", "gid", "mode"])
         {
@@ -55,7 +60,7 @@ internal sealed record VolumeSpec
         var spec = this with { Options = Options.Add(key, value) };
         return key switch
         {
-            "backend" => value == "local" ? spec with { Backend = value } : throw Refuse(key, $"is {Quoted.Text(value)}", "this version has the backend local only"),
+            "backend" => value is "local" or "nfs" ? spec with { Backend = value } : throw Refuse(key, $"is {Quoted.Text(value)}", "use one of local, nfs"),
             "path" => spec with { Path = CheckPath(value) },
             "uid" => spec with { Uid = ParseId(key, value) },
             "gid" => spec with { Gid = ParseId(key, value) },
@@ -63,9 +68,39 @@ internal sealed record VolumeSpec
             "size" => spec with { SizeBytes = ByteSize.Parse(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write a number of bytes such as 10G, 512M or 1048576") },
             "access" => spec with { Access = ParseChoice<AccessMode>(key, value) },
             "on-remove" => spec with { OnRemove = ParseChoice<OnRemove>(key, value) },
-            "server" or "export" or "nfsopts" => throw Refuse(key, "is for the backend nfs", "leave it out"),
+            "server" => spec with { Server = NfsAddress.Server(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write a host name or an IP address") },
+            "export" => spec with { Export = NfsAddress.Export(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", "write the absolute path that the server exports") },
+            "nfsopts" => spec,
             _ => throw Unknown(key),
         };
+    }
+
+    VolumeSpec OnLocal(IReadOnlyDictionary<string, string?> options)
+    {
+        foreach (var key in (string[])["server", "export", "nfsopts"])
+        {
+            if (options.ContainsKey(key)) throw Refuse(key, "is for the backend nfs", "add backend=nfs, or leave it out");
+        }
+
+        return this;
+    }
+
+    VolumeSpec OnNfs(IReadOnlyDictionary<string, string?> options, Settings settings)
+    {
+        // The default export is the default server's: with another server it would be a guess.
+        var export = Export.Length > 0 || options.ContainsKey("server") ? Export : settings.NfsExport;
+        var spec = this with { Server = Server.Length > 0 ? Server : settings.NfsServer, Export = export };
+        if (spec.Server.Length == 0) throw new VolumeException("backend nfs needs a server: add -o server=…, or start volman with --nfs-server");
+        if (spec.Export.Length == 0) throw new VolumeException("backend nfs needs an export: add -o export=/…, or start volman with --nfs-export");
+        try
+        {
+            NfsOptions.Check(Options.GetValueOrDefault("nfsopts") ?? "", settings.NfsOptions);
+            return spec;
+        }
+        catch (FormatException e)
+        {
+            throw new VolumeException($"option nfsopts {e.Message}", e);
+        }
     }
 
     VolumeSpec WithLabel(string key, string value)
@@ -101,7 +136,7 @@ internal sealed record VolumeSpec
     static T ParseChoice<T>(string key, string value)
         where T : struct, Enum => EnumText.Parse<T>(value) ?? throw Refuse(key, $"is {Quoted.Text(value)}", $"use one of {EnumText.Choices<T>()}");
 
-    static VolumeException Unknown(string key) => new($"option {Quoted.Text(key)} is unknown: use backend, path, uid, gid, mode, size, access, on-remove or label.KEY");
+    static VolumeException Unknown(string key) => new($"option {Quoted.Text(key)} is unknown: use backend, server, export, nfsopts, path, uid, gid, mode, size, access, on-remove or label.KEY");
 
     static VolumeException Refuse(string key, string fault, string cure) => new($"option {key} {fault}: {cure}");
 }

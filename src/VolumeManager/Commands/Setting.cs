@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using VolumeManager.Exports;
 
 namespace VolumeManager.Commands;
 
@@ -24,8 +25,14 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { MountRoot = AbsolutePath(v) } }),
         new("data-root", "The directories of volumes of the backend local [default: /var/lib/volman/volumes]",
             (b, v) => b with { Settings = b.Settings with { DataRoot = AbsolutePath(v) } }),
-        new("backend", "The backend of volumes that name none; this version has local only [default: local]",
-            (b, v) => v == "local" ? b : throw new FormatException("this version has the backend local only")),
+        new("backend", "The backend of volumes that name none: local or nfs [default: local]",
+            (b, v) => b with { Settings = b.Settings with { Backend = v is "local" or "nfs" ? v : throw new FormatException("use local or nfs") } }),
+        new("nfs-server", "The NFS server of volumes that name none: a host name or an IP address [default: none]",
+            (b, v) => b with { Settings = b.Settings with { NfsServer = NfsAddress.Server(v) ?? throw new FormatException("write a host name or an IP address") } }),
+        new("nfs-export", "What that server exports for them: an absolute path [default: none]",
+            (b, v) => b with { Settings = b.Settings with { NfsExport = NfsAddress.Export(v) ?? throw new FormatException("write the absolute path that the server exports") } }),
+        new("nfs-options", $"NFS mount options of this host, over {NfsOptions.Default} and under a volume's own nfsopts [default: none]",
+            (b, v) => b with { Settings = b.Settings with { NfsOptions = NfsOptions.Check(v) is not null ? v : "" } }),
         new("host-name", "This host's name in the catalog [default: the machine's name]",
             (b, v) => b with { Settings = b.Settings with { HostName = v.Length is > 0 and <= 255 && !v.Any(char.IsControl) ? v : throw new FormatException("write 1 to 255 characters") } }),
         new("database", "PostgreSQL connection string of the catalog that many hosts share, such as Host=db;Database=volman;Username=volman; it may hold a password, so better use database-file [default: none, this host has its own]",
@@ -52,8 +59,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
 
-    /// <summary>Keys of settings that come with the NFS backend and the admin API. Passing over them in silence would run something else than was asked for.</summary>
-    internal static readonly string[] Later = ["admin-socket", "nfs-server", "nfs-export", "nfs-options", "usage-interval"];
+    /// <summary>Keys of settings that come with usage and the admin API. Passing over them in silence would run something else than was asked for.</summary>
+    internal static readonly string[] Later = ["admin-socket", "usage-interval"];
 
     internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
 

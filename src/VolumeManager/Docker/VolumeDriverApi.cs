@@ -169,7 +169,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isG
         }
         catch (OperationCanceledException)
         {
-            error = $"{kind} of volume {request.Body.Name} did not finish within {deadline.TotalSeconds:0} s: its disk or the catalog's does not answer; see to it, then try again";
+            error = $"{kind} of volume {request.Body.Name} did not finish within {deadline.TotalSeconds:0} s: {(daemon is null ? "its disk" : NameOf(daemon, request.Body))} or the catalog's database does not answer; see to them, then try again";
         }
 #pragma warning disable CA1031 // Whatever went wrong, the engine must hear of it in its own form.
         catch (Exception e)
@@ -182,6 +182,13 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isG
         LogRefused(kind, request.Body.Name, error);
         daemon?.History.RecordFailure(kind, request.Body.Name ?? "", request.Body.ID, error, Stopwatch.GetElapsedTime(began));
         await Answer.ErrorAsync(http, error);
+    }
+
+    /// <summary>What the request's volume lies on, or would.</summary>
+    static string NameOf(HostDaemon daemon, VolumeRequest request)
+    {
+        _ = daemon.Catalog.Index.TryFind(request.Name ?? "", out var volume);
+        return daemon.Exports.NameOf(volume, request.Opts?.GetValueOrDefault("server"));
     }
 
     static async Task UndoAsync(Task work, Func<Task> undo)

@@ -18,11 +18,12 @@ internal sealed record VolumeStatus(
     string CreatedOnHost,
     string Epoch,
     string? GivenUp,
+    string? Lost,
     string? Stale)
 {
     internal static VolumeStatus Of(Volume volume, HostDaemon daemon) => new(
         EnumText.Of(volume.State),
-        daemon.Backend.PathOf(volume),
+        daemon.Exports.Of(volume).SourceOf(volume),
         EffectiveOptions.Of(volume),
         volume.Labels.Count == 0 ? null : volume.Labels,
         volume.SizeBytes?.ToString(CultureInfo.InvariantCulture),
@@ -31,6 +32,7 @@ internal sealed record VolumeStatus(
         volume.CreatedOnHost,
         volume.Epoch.ToString(CultureInfo.InvariantCulture),
         daemon.Mounts.IsGivenUp(volume) ? "another host has taken the volume: stop the containers of this host that still use it" : null,
+        daemon.Mounts.IsLost(volume) ? $"{daemon.Exports.Of(volume).Name} does not know this host's mount any more (ESTALE): restart the containers of this host that use it" : null,
         daemon.Catalog.StaleSince is { } since ? Rfc3339.Of(since) : null);
 }
 

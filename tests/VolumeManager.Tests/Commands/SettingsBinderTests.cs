@@ -75,7 +75,10 @@ public sealed class SettingsBinderTests : IDisposable
             ["state-dir"] = "/state",
             ["mount-root"] = "/mnt",
             ["data-root"] = "/data",
-            ["backend"] = "local",
+            ["backend"] = "nfs",
+            ["nfs-server"] = "nas",
+            ["nfs-export"] = "/volumes",
+            ["nfs-options"] = "vers=4.1",
             ["host-name"] = "h",
             ["database"] = "Host=db",
             ["lease"] = "9s",
@@ -115,7 +118,8 @@ public sealed class SettingsBinderTests : IDisposable
     public void All_faults_are_told_at_once_each_with_its_source_and_key()
     {
         Set("VOLMAN_ENGINE_GRACE", "soon");
-        Set("VOLMAN_NFS_SERVER", "nfs");
+        Set("VOLMAN_NFS_SERVER", "nas:/volumes");
+        Set("VOLMAN_USAGE_INTERVAL", "1h");
         Set("VOLMAN_DATABASE", "Host=db;Password=secret");
         Set("VOLMAN_DATABASE_FILE", "/nowhere");
         var error = Refused("--config", FileOf("""{"data-root": "relative", "typo": 1}"""), "--trash-retention", "long", "--log-level", "loud");
@@ -123,7 +127,8 @@ public sealed class SettingsBinderTests : IDisposable
         {
             "typo in ", "is no setting: see volman serve --help", "data-root in the configuration file is \"relative\": write an absolute path",
             "--trash-retention is \"long\": write a duration", "VOLMAN_ENGINE_GRACE is \"soon\": write a duration", "--log-level is \"loud\": use trace",
-            "VOLMAN_NFS_SERVER is set, but this version has no such setting: unset it",
+            "VOLMAN_NFS_SERVER is \"nas:/volumes\": write a host name or an IP address",
+            "VOLMAN_USAGE_INTERVAL is set, but this version has no such setting: unset it",
             "VOLMAN_DATABASE_FILE is \"/nowhere\": there is no such file: make it", "database and database-file are both set: set one of them",
         })
         {

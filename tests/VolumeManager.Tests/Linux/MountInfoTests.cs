@@ -8,8 +8,19 @@ public class MountInfoTests
 
     [Fact]
     public void The_manuals_own_line_is_read() => Assert.Equal(
-        [new MountInfo("98:0", "/mnt1", "/mnt2", "rw,noatime", null)],
+        [new MountInfo("98:0", "/mnt1", "/mnt2", "rw,noatime", null, "rw,errors=continue")],
         Parse("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"));
+
+    [Theory]
+    [InlineData("h0:/volumes/v", "/volumes/v")]
+    [InlineData("10.0.0.1:/", "/")]
+    [InlineData("[fd77::10]:/a\\040b/v", "/a b/v")]
+    [InlineData("nonsense", "/")]
+    public void The_root_of_an_NFS_mount_stands_in_its_source(string source, string root)
+    {
+        foreach (var type in new[] { "nfs", "nfs4" }) Assert.Equal(root, Assert.Single(Parse($"37 25 0:29 / /y rw,noatime shared:1 - {type} {source} rw,vers=4.2,addr=10.0.0.1")).Root);
+        Assert.Equal("/", Assert.Single(Parse($"37 25 0:29 / /y rw - ext4 {source} rw")).Root);
+    }
 
     [Theory]
     [InlineData("", null)]

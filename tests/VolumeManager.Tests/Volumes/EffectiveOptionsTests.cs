@@ -55,4 +55,14 @@ public class EffectiveOptionsTests
         Assert.DoesNotContain(difference, char.IsControl);
         Assert.InRange(difference.Length, 1, 200);
     }
+
+    [Fact]
+    public void A_volume_on_NFS_tells_server_and_export_and_its_own_options()
+    {
+        var nfs = Plain with { Backend = "nfs", Server = "nas", Export = "/a" };
+        Assert.Equal("access=shared backend=nfs export=/a gid=0 mode=0755 on-remove=trash server=nas uid=0", Text(nfs));
+        var own = nfs with { Options = new Dictionary<string, string> { ["nfsopts"] = "soft" } };
+        Assert.Contains("nfsopts=soft", Text(own), StringComparison.Ordinal);
+        Assert.Equal("nfsopts is unset, not \"soft\", server is \"nas\", not \"nas2\"", EffectiveOptions.Difference(nfs, own with { Server = "nas2" }));
+    }
 }

@@ -4,14 +4,14 @@ namespace VolumeManager.Tests.Volumes;
 
 public class VolumeSpecTests
 {
-    static VolumeSpec Parse(params (string Key, string? Value)[] options) => VolumeSpec.Parse(options.ToDictionary(o => o.Key, o => o.Value, StringComparer.Ordinal));
+    static VolumeSpec Parse(params (string Key, string? Value)[] options) => VolumeSpec.Parse(options.ToDictionary(o => o.Key, o => o.Value, StringComparer.Ordinal), new Settings());
 
     static string Refused(params (string Key, string? Value)[] options) => Assert.Throws<VolumeException>(() => Parse(options)).Message;
 
     [Fact]
     public void Without_options_the_defaults_are_in_force()
     {
-        foreach (var spec in new[] { VolumeSpec.Parse(null), Parse() })
+        foreach (var spec in new[] { VolumeSpec.Parse(null, new Settings()), Parse() })
         {
             Assert.Equal(("local", null, AccessMode.Shared, null), (spec.Backend, spec.Path, spec.Access, spec.SizeBytes));
             Assert.Equal((0L, 0L, 0x1ED, OnRemove.Trash), (spec.Uid, spec.Gid, spec.Mode, spec.OnRemove));

@@ -1,0 +1,214 @@
+using Microsoft.Win32.SafeHandles;
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>A directory, of this host or of a server, in which volumes are directories: how they are made, mounted, trashed and deleted.</summary>
+internal abstract class Export
+{
+    /// <summary>Beside the volumes on the same file system, so that removal is one rename; no volume's name begins with a dot.</summary>
+    internal const string Trash = ".trash";
+
+    readonly SyscallLane _lane;
+    readonly Mounter _mounter;
+
+    /// <param name="lane">The threads that may hang when this export does. No other export's calls run there.</param>
+    private protected Export(DirectoryRoot root, SyscallLane lane)
+    {
+        Root = root;
+        _lane = lane;
+        _mounter = new Mounter(lane);
+    }
+
+    private protected DirectoryRoot Root { get; }
+
+    /// <summary>What a message names when the export does not answer.</summary>
+    internal abstract string Name { get; }
+
+    /// <summary>Where the volume's data lies, in words that mean the same on every host.</summary>
+    internal virtual string SourceOf(Volume volume) => PathOf(volume);
+
+    /// <summary>Where this host sees the volume's data.</summary>
+    internal string PathOf(Volume volume) => $"{Root.Path}/{volume.Directory}";
+
+    /// <exception cref="VolumeException">The volume's data cannot be reached.</exception>
+    internal Task CheckAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => true, cancellation);
+
+    /// <summary>Whether what is mounted at <paramref name="target"/> will never again be of use: its server does not know it any more.</summary>
+    /// <exception cref="VolumeException">The server does not answer.</exception>
+    internal virtual Task<bool> IsLostAsync(string target, CancellationToken cancellation) => Task.FromResult(false);
+
+    /// <summary>Makes sure that the root is what the volume's data lies in, then runs <paramref name="call"/>; both where they may hang.</summary>
+    /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
+    private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation);
+
+    /// <summary>Runs what may hang as long as this export does.</summary>
+    private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
+
+    /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
+    /// <returns>True when the directory was made just now.</returns>
+    /// <exception cref="VolumeException">There is data where a new volume should be, or nothing where data should be adopted.</exception>
+    internal Task<bool> MakeAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () =>
+    {
+        if (volume.Adopted)
+        {
+            try
+            {
+                Root.Open(volume.Directory).Dispose();
+                return false;
+            }
+            catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP)
+            {
+                throw new VolumeException($"option path is \"{volume.Directory}\", but {SourceOf(volume)} is not an existing directory free of symbolic links: create it first", e);
+            }
+            catch (LinuxException e)
+            {
+                throw Failed("cannot be made", volume, e);
+            }
+        }
+
+        try
+        {
+            if (TryMake(volume)) return true;
+            // An empty one is left over from a Create that was cut off; or it is another volume's, then the catalog refuses, and it is not ours to touch.
+            if (Root.IsEmpty(volume.Directory)) return false;
+        }
+        catch (LinuxException e) when (e.Errno != LibC.ENOTDIR)
+        {
+            throw Failed("cannot be made", volume, e);
+        }
+
+        throw new VolumeException($"{SourceOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
+    }, cancellation);
+
+    /// <summary>Gives a directory that was found empty the owner and mode that its volume was created with.</summary>
+    internal Task TakeAsync(Volume volume) => RunAsync(volume, () =>
+    {
+        SetOwner(volume);
+        return true;
+    }, CancellationToken.None);
+
+    /// <summary>Takes back a directory that <see cref="MakeAsync"/> made, unless something is in it by now.</summary>
+    internal Task UnmakeAsync(Volume volume) => RunAsync(volume, () =>
+    {
+        Root.RemoveIfEmpty(volume.Directory);
+        return true;
+    }, CancellationToken.None);
+
+    /// <summary>Mounts the volume's directory at <paramref name="target"/>. Before the first mount a directory that got lost is made again; no data was in it.</summary>
+    /// <exception cref="VolumeException">The directory is gone, or the kernel refused.</exception>
+    internal async Task MountAsync(Volume volume, string target, CancellationToken cancellation)
+    {
+        try
+        {
+            using var directory = await RunAsync(volume, () => OpenProvisioned(volume), cancellation);
+            await _mounter.BindAsync(directory, target, volume.Access == AccessMode.ReadOnly, cancellation);
+        }
+        catch (IOException e)
+        {
+            throw Failed("cannot be mounted", volume, e);
+        }
+    }
+
+    /// <summary>Whether what is mounted at <paramref name="target"/> is the volume's directory as it is now.</summary>
+    internal Task<bool> IsMountedAsync(Volume volume, string target) => RunAsync(
+        volume, () => Mounter.IsMounted(target) && Root.Exists(volume.Directory) && Root.IsSame(volume.Directory, target), CancellationToken.None);
+
+    /// <summary>Opens the volume's directory, which is made before its first mount. Removed in this moment, it may be the one that was made instead, or that of a new volume
+    /// of the name. One that was made instead stays, empty: it may be the new volume's by now.</summary>
+    SafeFileHandle OpenProvisioned(Volume volume)
+    {
+        CheckNotTrashed(volume);
+        if (volume.ProvisionedAt is null)
+        {
+            if (!TryMake(volume) && Root.IsEmpty(volume.Directory)) SetOwner(volume);
+            Root.Sync("");
+        }
+
+        try
+        {
+            var directory = Root.Open(volume.Directory);
+            try
+            {
+                CheckNotTrashed(volume);
+                return directory;
+            }
+            catch
+            {
+                directory.Dispose();
+                throw;
+            }
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
+        {
+            throw new VolumeException($"the directory {SourceOf(volume)} of volume {volume.Name} is missing: mount its disk or restore it, then try again", e);
+        }
+    }
+
+    /// <summary>Whether other hosts have this export too.</summary>
+    private protected abstract bool IsShared { get; }
+
+    /// <summary>Another host may have removed the volume, and made a new one of its name and place, while this one could not hear of it. Until it can, nobody deletes
+    /// what is in the trash (<see cref="VolumeRows.Due"/>), and there it is seen.</summary>
+    void CheckNotTrashed(Volume volume)
+    {
+        if (IsShared && Root.Exists($"{Trash}/{TrashName(volume)}")) throw new VolumeException($"volume {volume.Name} was removed on another host: create it anew, then mount it");
+    }
+
+    /// <summary>Gives a mount the flags that <see cref="MountAsync"/> gives.</summary>
+    internal Task SetMountFlagsAsync(Volume volume, string target) => _mounter.SetFlagsAsync(target, volume.Access == AccessMode.ReadOnly);
+
+    /// <returns>False when a process of the host still works in it; the mount stays for the reconciler.</returns>
+    internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
+
+    /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
+    /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
+    internal Task TrashAsync(Volume volume) => RunAsync(volume, () =>
+    {
+        CheckNothingMountedBelow(volume, PathOf(volume));
+        try
+        {
+            // A disk that was mounted while we ran has none yet.
+            MakeTrash();
+            return Root.TryRename(volume.Directory, $"{Trash}/{TrashName(volume)}");
+        }
+        catch (LinuxException e)
+        {
+            throw Failed("cannot be moved to the trash", volume, e);
+        }
+    }, CancellationToken.None);
+
+    /// <summary>Deletes a trashed volume's data for good.</summary>
+    /// <returns>How many files and directories were deleted.</returns>
+    internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () =>
+    {
+        var entry = $"{Trash}/{TrashName(volume)}";
+        if (!Root.Exists(entry)) return 0;
+        CheckNothingMountedBelow(volume, $"{Root.Path}/{entry}");
+        using var trash = Root.Open(Trash);
+        return TreeRemoval.Remove(trash, TrashName(volume), cancellation);
+    }, cancellation);
+
+    /// <summary>Unique by the id, readable by the name.</summary>
+    internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";
+
+    private protected void MakeTrash() => _ = Root.TryMake(Trash, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
+
+    bool TryMake(Volume volume) => Root.TryMake(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
+
+    void SetOwner(Volume volume) => Root.SetOwner(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
+
+    static void CheckNothingMountedBelow(Volume volume, string path)
+    {
+        if (MountInfo.Read().Find(m => MountInfo.IsAtOrBelow(m.MountPoint, path)) is { MountPoint: { } mountPoint })
+        {
+            throw new VolumeException($"volume {volume.Name} is in use on this host: {mountPoint} is mounted within its directory, unmount it first");
+        }
+    }
+
+    /// <summary>What to do about a failure that has no message of its own.</summary>
+    private protected virtual string Cure(Exception failure) => $"see to {Root.Path}, then try again";
+
+    VolumeException Failed(string what, Volume volume, Exception e) => new($"volume {volume.Name} {what} ({e.Message}): {Cure(e)}", e);
+}

@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>Which export a volume lies on: this host's data root, or one of the NFS exports that it has met so far.</summary>
+internal sealed class ExportTable
+{
+    readonly ConcurrentDictionary<(string Server, string Path, string Options), NfsExport> _nfs = new();
+    readonly ConcurrentDictionary<(string Name, int Port), NfsServer> _servers = new();
+    readonly Settings _settings;
+    // Some passes of the reconciler: a burst of volumes that are made, used and removed again needs the export but once.
+    readonly TimeSpan _idle;
+    readonly long _startedAt = Stopwatch.GetTimestamp();
+    readonly SyscallLane _leftovers = new("nfs leftovers", maxThreads: 2);
+    readonly SyscallLane _lane = new("disk", maxThreads: 8);
+    readonly Mounter _mounter;
+
+    internal ExportTable(Settings settings, DirectoryRoot dataRoot)
+    {
+        _settings = settings;
+        _idle = settings.ReconcileInterval * 5;
+        _mounter = new Mounter(_lane);
+        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0);
+    }
+
+    internal LocalExport Local { get; }
+
+    internal Export Of(Volume volume)
+    {
+        if (volume.Backend != "nfs") return Local;
+        var options = OptionsOf(volume);
+        return _nfs.GetOrAdd((volume.Server, volume.Export, options.Text), Make, options);
+    }
+
+    /// <summary>A volume's own options over this host's, which are over the defaults.</summary>
+    NfsOptions OptionsOf(Volume volume) => NfsOptions.Parse(_settings.NfsOptions, volume.Options.GetValueOrDefault("nfsopts") ?? "");
+
+    NfsExport Make((string Server, string Path, string Options) key, NfsOptions options)
+    {
+        var server = _servers.GetOrAdd((key.Server, options.Port), static s => new NfsServer(s.Name, s.Port));
+        return new NfsExport(server, key.Path, options, $"{_settings.NfsRoot}/{NameOf(key)}");
+    }
+
+    /// <summary>Readable in the table of mounts, and another for each set of options.</summary>
+    static string NameOf((string Server, string Path, string Options) key)
+    {
+        var readable = string.Concat($"{key.Server}{key.Path}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' ? c : '-'));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{key.Server} {key.Path} {key.Options}")).AsSpan(0, 4));
+        return $"{readable[..Math.Min(readable.Length, 100)]}-{hash}";
+    }
+
+    /// <summary>The server or disk that a volume of that name and server would wait for, for a message.</summary>
+    internal string NameOf(Volume? volume, string? server) =>
+        volume is not null ? Of(volume).Name
+        : _settings.Backend == "nfs" || server is not null ? $"the NFS server {server ?? _settings.NfsServer}"
+        : Local.Name;
+
+    /// <summary>Unmounts NFS exports that no volume mounted here lies on and that were not needed for a while, and what earlier daemons left.</summary>
+    /// <param name="mounted">The volumes that are mounted here.</param>
+    internal async Task UnmountIdleAsync(IEnumerable<Volume> mounted)
+    {
+        var needed = mounted.Select(Of).OfType<NfsExport>().Select(e => e.MountPoint).ToHashSet(StringComparer.Ordinal);
+        var known = _nfs.Values.ToDictionary(e => e.MountPoint, StringComparer.Ordinal);
+        foreach (var place in MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !needed.Contains(p)).ToList())
+        {
+            if (known.TryGetValue(place, out var export))
+            {
+                await export.UnmountIdleAsync(_idle);
+            }
+            else if (Stopwatch.GetElapsedTime(_startedAt) > _idle)
+            {
+                // Of another server or with other options, before a restart. Lazily, for its server may be silent.
+                await _leftovers.RunAsync(() => LibC.Umount2(place, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None);
+            }
+        }
+    }
+
+    bool IsExport(string mountPoint) => Path.GetDirectoryName(mountPoint) == _settings.NfsRoot;
+
+    /// <summary>For each NFS export with volumes mounted here, those volumes.</summary>
+    internal IEnumerable<IGrouping<NfsExport, Volume>> OnNfs(IEnumerable<Volume> mounted) =>
+        mounted.Where(v => Of(v) is NfsExport).GroupBy(v => (NfsExport)Of(v));
+
+    /// <summary>Unmounts what no known volume has at <paramref name="target"/>.</summary>
+    /// <returns>False when a process of the host still works in it.</returns>
+    internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
+
+    /// <summary>Runs what may block on this host's own disk or kernel, but on no server.</summary>
+    internal Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+
+namespace VolumeManager.EndToEnd.Lab;
+
+/// <summary>The daemon or the whole host starts again while NFS volumes are mounted, or while their server does not answer.</summary>
+[Collection(Laboratory.Collection)]
+public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
+{
+    static readonly TimeSpan s_soon = TimeSpan.FromSeconds(30);
+
+    [LabFact]
+    public async Task A_daemon_that_is_killed_takes_up_what_is_mounted_server_or_not()
+    {
+        await using var scene = await lab.SceneAsync(output);
+        var volume = await scene.CreateVolumeAsync(scene.One);
+        await scene.One.HoldAsync(volume, "holds");
+        await scene.One.KillVolmanAsync();
+        await scene.One.StartVolmanAsync();
+        Assert.Equal("here", await scene.One.RunAsync(volume, "echo here > /x/f; cat /x/f"));
+        Assert.Equal("1", await scene.AskAsync("SELECT sum(count) FROM mounts"));
+        scene.Note("the server answers");
+
+        await scene.One.KillVolmanAsync();
+        await scene.One.CutFromAsync(scene.Server);
+        var clock = Stopwatch.StartNew();
+        await scene.One.StartVolmanAsync();
+        Assert.Contains("h0:/" + volume, await scene.One.DockerAsync($"volume inspect {volume}"), StringComparison.Ordinal);
+        scene.Note($"started without the server, and answers, in {clock.Elapsed.TotalSeconds:0.0} s");
+        Assert.True(clock.Elapsed < s_soon, $"started only in {clock.Elapsed}");
+        Assert.Equal("1", await scene.AskAsync("SELECT sum(count) FROM mounts"));
+        await scene.HealAsync();
+        Assert.Equal("here", await scene.One.DockerAsync("exec holds cat /x/f"));
+        await scene.EndsCleanAsync();
+    }
+
+    [LabFact]
+    public async Task A_container_that_the_engine_has_forgotten_still_holds_its_volume()
+    {
+        await using var scene = await lab.SceneAsync(output);
+        var volume = await scene.CreateVolumeAsync(scene.One);
+        var other = await scene.CreateVolumeAsync(scene.One);
+        await scene.One.HoldAsync(volume, "holds");
+        await scene.One.CallAsync("Unmount", volume, await scene.AskAsync("SELECT caller_id FROM mounts"));
+        Assert.Equal("0", await scene.AskAsync("SELECT count(*) FROM mounts"));
+        Assert.Contains("a container or another mount still has h0:/" + volume, await scene.One.CallAsync("Remove", volume), StringComparison.Ordinal);
+        await scene.One.DockerAsync($"volume rm {other}");
+        await scene.EndsCleanAsync();
+    }
+
+    [LabFact]
+    public async Task A_host_boots_while_its_server_is_away()
+    {
+        await using var scene = await lab.SceneAsync(output);
+        var volume = await scene.CreateVolumeAsync(scene.Two);
+        await scene.Two.DockerAsync($"run --detach --name again --restart always --volume {volume}:/x busybox sh -c 'echo started >> /x/log; sleep 100000'");
+        await scene.Two.CutFromAsync(scene.Server);
+        await scene.Two.PowerOffAsync();
+        await scene.Two.PowerOnAsync();
+        scene.Note("it has booted");
+        var clock = Stopwatch.StartNew();
+        await scene.Two.StartAllAsync();
+        scene.Note($"volman and the engine run after {clock.Elapsed.TotalSeconds:0.0} s");
+        Assert.True(clock.Elapsed < s_soon * 2, $"they run only after {clock.Elapsed}");
+        Assert.Contains(volume, await scene.Two.DockerAsync("volume ls --quiet"), StringComparison.Ordinal);
+        await scene.HealAsync();
+        await scene.Two.DockerAsync("start again");
+        await Machines.Poll.UntilAsync("its container has started again", async () => (await scene.Server.ShAsync($"cat /srv/export/{volume}/log")).Split('\n').Length > 1);
+        Assert.Equal("1", await Machines.Poll.ForAsync("1", () => scene.AskAsync("SELECT sum(count) FROM mounts")));
+        await lab.SwarmReadyAsync();
+        await scene.EndsCleanAsync();
+    }
+}
