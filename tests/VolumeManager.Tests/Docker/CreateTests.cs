@@ -59,7 +59,7 @@ public sealed class CreateTests(RunningHost running) : IClassFixture<RunningHost
     [InlineData("Mode", "0755", "option \"Mode\" is unknown")]
     [InlineData("", "1", "option \"\" is unknown")]
     [InlineData("a\nb", "1", "option \"a?b\" is unknown")]
-    [InlineData("backend", "nfs", "option backend is \"nfs\"")]
+    [InlineData("backend", "tape", "option backend is \"tape\"")]
     [InlineData("nfsopts", "vers=4", "option nfsopts is for the backend nfs")]
     [InlineData("mode", "0999", "option mode is \"0999\"")]
     [InlineData("uid", "root", "option uid is \"root\"")]
