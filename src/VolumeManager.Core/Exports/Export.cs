@@ -41,7 +41,8 @@ internal abstract class Export
 
     /// <summary>Makes sure that the root is what the volume's data lies in, then runs <paramref name="call"/>; both where they may hang.</summary>
     /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
-    private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation);
+    /// <param name="isHarmless">Whether the call may come to its end when nobody waits for it any more.</param>
+    private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false);
 
     /// <summary>Runs what may hang as long as this export does.</summary>
     private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
@@ -102,7 +103,8 @@ internal abstract class Export
     {
         try
         {
-            using var directory = await RunAsync(volume, () => OpenProvisioned(volume), cancellation);
+            // An empty directory that is made too late is the volume's all the same.
+            using var directory = await RunAsync(volume, () => OpenProvisioned(volume), cancellation, isHarmless: true);
             await _mounter.BindAsync(directory, target, volume.Access == AccessMode.ReadOnly, cancellation);
         }
         catch (IOException e)

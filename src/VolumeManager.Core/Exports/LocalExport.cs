@@ -21,7 +21,7 @@ internal sealed class LocalExport : Export
 
     internal override string Name => $"the disk of {Root.Path}";
 
-    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation) => OnLaneAsync(
+    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
         () =>
         {
             Check(volume);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using VolumeManager.Linux;
 using VolumeManager.Volumes;
 
@@ -44,7 +45,7 @@ internal sealed class NfsExport : Export
 
     internal override string Name => $"the NFS server {_server.Name}";
 
-    private protected override async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation)
+    private protected override async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false)
     {
         await ReachAsync(cancellation);
         await PatientlyAsync(
@@ -54,8 +55,8 @@ internal sealed class NfsExport : Export
                     Prepare(volume);
                     return true;
                 }, token), cancellation);
-        // This one is waited for whatever happens: what it changes must be known to whoever asked for it.
-        return await OnLaneAsync(call, cancellation);
+        // What changes something is waited for whatever happens: it must be known to whoever asked for it.
+        return isHarmless ? await PatientlyAsync(token => OnLaneAsync(call, token), cancellation) : await OnLaneAsync(call, cancellation);
     }
 
     async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
@@ -149,19 +150,10 @@ internal sealed class NfsExport : Export
         table.FindLast(m => m.MountPoint == mountPoint).FileSystemOptions?.Split(',').FirstOrDefault(o => o.StartsWith("addr=", StringComparison.Ordinal));
 
     /// <summary>Whether the server does not know any more what is mounted there: it was replaced, or its disk was. Asks the server.</summary>
-    static bool IsStale(string mountPoint)
-    {
-        try
-        {
-            // To be opened it is asked for; statx(2), even when told to ask, answers from memory.
-            LibC.Open(null, mountPoint, LibC.O_RDONLY | LibC.O_DIRECTORY).Dispose();
-            return false;
-        }
-        catch (LinuxException e)
-        {
-            return e.Errno == LibC.ESTALE;
-        }
-    }
+    /// <remarks>By a name that nobody has looked up before: what it knows, of the directory itself too, the kernel answers from memory.</remarks>
+    static bool IsStale(string mountPoint) =>
+        LibC.Statx(LibC.AT_FDCWD, $"{mountPoint}/.volman-{Guid.NewGuid():N}", LibC.AT_SYMLINK_NOFOLLOW | LibC.AT_NO_AUTOMOUNT, LibC.STATX_TYPE, out _) < 0
+        && Marshal.GetLastPInvokeError() == LibC.ESTALE;
 
     /// <summary>Takes the mount away, whoever is at work in it. The kernel then lets go of the server, which may be silent, on a thread that nobody waits for.</summary>
     void Detach()

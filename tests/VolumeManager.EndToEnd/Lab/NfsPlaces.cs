@@ -66,6 +66,8 @@ public sealed class NfsPlaces(Laboratory lab, ITestOutputHelper output)
         await scene.HealAsync();
         await scene.One.DockerAsync($"volume rm {after}");
         await scene.One.ShAsync("sed 's/^10.77.0.13 nas/10.77.0.10 nas/' /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts");
+        // What was found is good for a second.
+        await Task.Delay(1500);
         Assert.Equal("here", await scene.One.RunAsync(before, "cat /x/f"));
         await scene.One.DockerAsync($"volume rm {before}");
         await scene.One.ShAsync("sed '/ nas$/d' /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts");
