@@ -55,7 +55,17 @@ internal sealed partial class VolumeService(
     {
         if (!VolumeName.IsValid(name)) return;
         using var turn = await locks.AcquireAsync(name, cancellation);
-        if (await catalog.FindAsync(name, cancellation) is not { } volume) return;
+        // What was known may have been removed elsewhere, and made anew: then the new one is meant.
+        for (Guid? gone = null; await catalog.FindAsync(name, cancellation) is { } volume && volume.Id != gone; gone = volume.Id)
+        {
+            if (await TryRemoveAsync(volume, cancellation)) return;
+        }
+    }
+
+    /// <returns>False when the volume is gone already.</returns>
+    async Task<bool> TryRemoveAsync(Volume volume, CancellationToken cancellation)
+    {
+        var name = volume.Name;
         if (!volume.Mounts.IsEmpty) throw InUse(volume);
 
         // The engine may have forgotten a container (live-restore) that the kernel still knows.
@@ -72,9 +82,10 @@ internal sealed partial class VolumeService(
         }
 
         cancellation.ThrowIfCancellationRequested();
-        if (await catalog.BeginRemovalAsync(volume) is not { } now) return;
+        if (await catalog.BeginRemovalAsync(volume) is not { } now) return false;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);
+        return true;
     }
 
     /// <summary>Takes a volume in state <c>removing</c> to its end. The caller holds its lock. A daemon that was killed halfway comes here again.</summary>
