@@ -41,6 +41,9 @@ internal sealed class Change
 
     /// <summary>A change of what is no state of a volume: events, and a host's own record.</summary>
     internal static Change Quiet(FormattableString decision, params IEnumerable<FormattableString> consequences) => new([decision, .. consequences], decision: 0);
+
+    /// <summary>The same of statements none of which decides more than the others.</summary>
+    internal static Change All(IReadOnlyList<FormattableString> statements) => new(statements, decision: 0);
 }
 
 /// <summary>A null that knows its type: PostgreSQL must be told what a parameter in a SELECT list is.</summary>

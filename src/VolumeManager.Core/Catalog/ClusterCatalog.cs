@@ -89,7 +89,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             }
             catch (CatalogAwayException e)
             {
-                _link.Lost(e.Reason, Now);
+                _link.Lost(e, Now);
                 if (attempt < 3) continue;
                 if (isKnown) return known;
                 throw;
@@ -136,7 +136,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Reason, Now);
+            _link.Lost(e, Now);
         }
 
         return Index.All;
@@ -219,7 +219,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Reason, Now);
+            _link.Lost(e, Now);
         }
         catch (VolumeException e)
         {
@@ -282,14 +282,13 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         {
             var change = Change.Of(
                 MountRows.Touch(volume.Id), left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Entry)]));
-            await _database.ApplyAsync(
-                _membership.ByThisHost(change), SharedVolumeRows.ById(volume.Id), (_, row) => _join.Learn(volume.Name, SharedVolumeRows.Read(row, _membership.Learn)));
+            await _join.ApplyAsync(change, SharedVolumeRows.ById(volume.Id), volume.Name);
             _ledger.ForgetTold([.. left.Select(l => l.Entry)]);
         }
         catch (CatalogAwayException e)
         {
             _link.Doubt(volume.Id, volume.Name);
-            _link.Lost(e.Reason, Now);
+            _link.Lost(e, Now);
         }
         catch (VolumeException e)
         {
@@ -367,7 +366,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
         catch (CatalogAwayException e)
         {
-            _link.Lost(e.Reason, Now);
+            _link.Lost(e, Now);
         }
         catch (VolumeException e)
         {
@@ -392,13 +391,11 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             if (patient) await _link.WaitAsync();
             try
             {
-                Volume? now = null;
-                var made = await _database.ApplyAsync(_membership.ByThisHost(change), readBack, (_, row) => now = _join.Learn(name, SharedVolumeRows.Read(row, _membership.Learn)));
-                return (made > 0, now);
+                return await _join.ApplyAsync(change, readBack, name);
             }
             catch (CatalogAwayException e)
             {
-                _link.Lost(e.Reason, Now);
+                _link.Lost(e, Now);
                 if (!patient || attempt == 3) throw;
             }
         }

@@ -28,12 +28,13 @@ internal sealed class ClusterLink(DateTime now, TimeSpan patience)
     /// <summary>Since when what is known may be out of date; null when online.</summary>
     internal DateTime? StaleSince => IsOnline ? null : _since;
 
-    internal void Lost(string reason, DateTime at)
+    /// <param name="failure">What tells that it is lost.</param>
+    internal void Lost(Exception failure, DateTime at)
     {
         lock (_gate)
         {
             _isJoining = false;
-            _reason = reason;
+            _reason = failure is CatalogAwayException away ? away.Reason : failure.Message;
             if (!IsOnline) return;
             _online = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _since = at;

@@ -12,6 +12,9 @@ internal sealed class ExportTable
 {
     readonly ConcurrentDictionary<(string Server, string Path, string Options), NfsExport> _nfs = new();
     readonly ConcurrentDictionary<(string Name, int Port), NfsServer> _servers = new();
+
+    // By the text of a volume's own: every Get asks for a volume's export, and most volumes have none of their own.
+    readonly ConcurrentDictionary<string, NfsOptions> _options = new(StringComparer.Ordinal);
     readonly Settings _settings;
     // Some passes of the reconciler: a burst of volumes that are made, used and removed again needs the export but once.
     readonly TimeSpan _idle;
@@ -38,7 +41,8 @@ internal sealed class ExportTable
     }
 
     /// <summary>A volume's own options over this host's, which are over the defaults.</summary>
-    NfsOptions OptionsOf(Volume volume) => NfsOptions.Parse(_settings.NfsOptions, volume.Options.GetValueOrDefault("nfsopts") ?? "");
+    NfsOptions OptionsOf(Volume volume) => _options.GetOrAdd(
+        volume.Options.GetValueOrDefault("nfsopts") ?? "", static (own, settings) => NfsOptions.Parse(settings.NfsOptions, own), _settings);
 
     NfsExport Make((string Server, string Path, string Options) key, NfsOptions options)
     {

@@ -67,14 +67,14 @@ internal sealed partial class ClusterJoin(
             }
             catch (VolumeException e)
             {
-                link.Lost((e as CatalogAwayException)?.Reason ?? e.Message, membership.Now);
+                link.Lost(e, membership.Now);
                 LogLost(e.Message);
             }
 #pragma warning disable CA1031 // The lease must be kept, whatever one turn met.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                link.Lost(e.Message, membership.Now);
+                link.Lost(e, membership.Now);
                 LogFailed(e);
             }
         }
@@ -113,13 +113,13 @@ internal sealed partial class ClusterJoin(
     void Take(long known, (long Revision, Volume? Volume) row, List<Volume> heard)
     {
         if (row.Revision < known) throw WentBack();
-        // All rows are of one moment, so the first is as good as the last.
         if (row.Volume is not null)
         {
             heard.Add(row.Volume);
             index.Learn(row.Volume);
         }
 
+        // All rows are of one moment, so the first is as good as the last.
         InterlockedMax(ref _revision, row.Revision);
     }
 
@@ -148,9 +148,20 @@ internal sealed partial class ClusterJoin(
         }, cancellation);
     }
 
+    /// <summary>Makes a change as the member that this host is now, and takes in what has become of the volume: one round trip.</summary>
+    /// <param name="readBack">The question about the volume.</param>
+    /// <returns>Whether the change was made, and the volume as it is known now; null for none.</returns>
+    /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
+    internal async Task<(bool Made, Volume? Now)> ApplyAsync(Change change, FormattableString readBack, string name)
+    {
+        Volume? now = null;
+        var affected = await database.ApplyAsync(membership.ByThisHost(change), readBack, (_, row) => now = Learn(name, SharedVolumeRows.Read(row, membership.Learn)));
+        return (affected > 0, now);
+    }
+
     /// <summary>Takes in the answer to a question about one volume.</summary>
     /// <returns>The volume as it is known now; null for none.</returns>
-    internal Volume? Learn(string name, (long Revision, Volume? Volume) answer)
+    Volume? Learn(string name, (long Revision, Volume? Volume) answer)
     {
         if (answer.Volume is not null) index.Learn(answer.Volume);
         else index.LearnGone(name, answer.Revision);
@@ -167,7 +178,7 @@ internal sealed partial class ClusterJoin(
         }
         catch (VolumeException e) when (e is not HostRefusedException)
         {
-            link.Lost((e as CatalogAwayException)?.Reason ?? e.Message, membership.Now);
+            link.Lost(e, membership.Now);
             // Once an outage: its reason changes from attempt to attempt.
             if (!_isAwayLogged) LogAway(e.Message);
             _isAwayLogged = true;
@@ -238,8 +249,7 @@ internal sealed partial class ClusterJoin(
             try
             {
                 IReadOnlyList<Mount> own = index.TryFind(name, out var volume) && volume.Id == id ? [.. volume.Mounts.Where(index.IsOwn)] : [];
-                var change = membership.ByThisHost(MountRows.Replace(id, host.Id, own));
-                await database.ApplyAsync(change, SharedVolumeRows.ById(id), (_, row) => Learn(name, SharedVolumeRows.Read(row, membership.Learn)));
+                await ApplyAsync(MountRows.Replace(id, host.Id, own), SharedVolumeRows.ById(id), name);
             }
             catch (VolumeException)
             {
@@ -255,7 +265,7 @@ internal sealed partial class ClusterJoin(
     {
         while (await ledger.ReadUntoldAsync(Batch) is { Count: > 0 } untold)
         {
-            await database.ApplyAsync(Change.Quiet(EventRows.Append(untold[0]), [.. untold.Skip(1).Select(EventRows.Append), membership.Prolong]));
+            await database.ApplyAsync(Change.All([.. untold.Select(EventRows.Append), membership.Prolong]));
             await ledger.ForgetToldAsync(untold);
         }
     }

@@ -39,8 +39,7 @@ internal sealed partial class HostLedger : IDisposable
 
     /// <summary>Writes down that mounts have ended; later, if the disk is full.</summary>
     internal Task LeaveAsync(IEnumerable<(Mount Mount, int Left, Event Untold)> left) =>
-        _file.ApplyEventuallyAsync(Change.Quiet(
-            $"UPDATE catalog SET revision = revision + 1", left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Untold)])));
+        _file.ApplyEventuallyAsync(Change.All([.. left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Untold)])]));
 
     /// <summary>Copies volumes of the cluster, for the time when it cannot be asked. Nobody waits for it.</summary>
     internal void Copy(IEnumerable<Volume> volumes)
@@ -54,7 +53,7 @@ internal sealed partial class HostLedger : IDisposable
     {
         try
         {
-            foreach (var some in gone.Chunk(Batch)) await _file.ApplyAsync(Change.Quiet(VolumeRows.Unkeep(some[0]), some.Skip(1).Select(VolumeRows.Unkeep)));
+            foreach (var some in gone.Chunk(Batch)) await _file.ApplyAsync(Change.All([.. some.Select(VolumeRows.Unkeep)]));
             foreach (var some in changed.Chunk(Batch)) await _file.ApplyAsync(KeepAll(some));
         }
         catch (VolumeException e)
@@ -63,7 +62,7 @@ internal sealed partial class HostLedger : IDisposable
         }
     }
 
-    static Change KeepAll(Volume[] volumes) => VolumeRows.Keep(volumes[0]).Then(volumes.Skip(1).SelectMany(v => VolumeRows.Keep(v).Statements));
+    static Change KeepAll(Volume[] volumes) => Change.All([.. volumes.SelectMany(v => VolumeRows.Keep(v).Statements)]);
 
     internal Task CopyAsync(Volume volume, Event untold) => _file.ApplyAsync(VolumeRows.Keep(volume).Then(EventRows.Append(untold)));
 
@@ -94,14 +93,14 @@ internal sealed partial class HostLedger : IDisposable
     /// <summary>The shared catalog has them.</summary>
     internal void ForgetTold(IReadOnlyList<Event> told)
     {
-        if (told.Count > 0) _file.Post(Change.Quiet(Delete(told[0]), told.Skip(1).Select(Delete)));
+        if (told.Count > 0) _file.Post(Delete(told));
     }
 
-    internal Task ForgetToldAsync(IReadOnlyList<Event> told) => _file.ApplyAsync(Change.Quiet(Delete(told[0]), told.Skip(1).Select(Delete)));
+    internal Task ForgetToldAsync(IReadOnlyList<Event> told) => _file.ApplyAsync(Delete(told));
 
     internal Task FlushAsync() => _file.FlushAsync();
 
-    static FormattableString Delete(Event told) => $"DELETE FROM events WHERE operation = {told.Operation!.Value}";
+    static Change Delete(IEnumerable<Event> told) => Change.All([.. told.Select(e => (FormattableString)$"DELETE FROM events WHERE operation = {e.Operation!.Value}")]);
 
     public void Dispose() => _file.Dispose();
 

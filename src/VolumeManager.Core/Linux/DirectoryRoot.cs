@@ -24,11 +24,11 @@ internal sealed class DirectoryRoot
         Path = new DirectoryInfo($"/proc/self/fd/{(int)root.DangerousGetHandle()}").LinkTarget ?? path;
     }
 
-    DirectoryRoot(string path, string given) => (Path, _given, _isMountPoint) = (path, given, true);
+    DirectoryRoot(string path, bool isMountPoint) => (Path, _given, _isMountPoint) = (path, path, isMountPoint);
 
     /// <summary>A root that is a mount point, and may not be mounted or may not answer now: nothing is asked of it before it is used.</summary>
     /// <param name="path">Free of symbolic links.</param>
-    internal static DirectoryRoot MountedAt(string path) => new(path, path);
+    internal static DirectoryRoot MountedAt(string path) => new(path, isMountPoint: true);
 
     internal const UnixFileMode PrivateMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;

@@ -22,7 +22,7 @@ internal static class DaemonBinary
         return File.Exists(path) ? path : throw new FileNotFoundException($"There is no daemon to test at {path}: run `{build}`, or set {Variable}.");
     }
 
-    static string RepositoryRoot()
+    public static string RepositoryRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

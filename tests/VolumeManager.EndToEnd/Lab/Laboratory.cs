@@ -13,7 +13,7 @@ public sealed class Laboratory : IAsyncLifetime
     const int Hosts = 5;
 
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
-    internal static readonly string Script = Path.Combine(RepositoryRoot(), "tests", "lab", "lab");
+    internal static readonly string Script = Path.Combine(DaemonBinary.RepositoryRoot(), "tests", "lab", "lab");
 
     LabHost[]? _hosts;
 
@@ -92,13 +92,6 @@ public sealed class Laboratory : IAsyncLifetime
         if (_hosts is null) return;
         _hosts = null;
         await RunAsync("down");
-    }
-
-    static string RepositoryRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "VolumeManager.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
-        return folder;
     }
 }
 

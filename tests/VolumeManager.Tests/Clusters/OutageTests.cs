@@ -157,12 +157,7 @@ public class OutageTests
     [Fact]
     public async Task A_volume_that_was_removed_elsewhere_while_it_was_mounted_here_stays_until_its_Unmount_and_its_data_is_kept()
     {
-        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
-        foreach (var host in cluster.Hosts)
-        {
-            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3) };
-            await host.StartAsync();
-        }
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
 
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
         await cluster[0].Engine.ListAsync();
@@ -217,12 +212,7 @@ public class OutageTests
     [Fact]
     public async Task Nothing_is_deleted_while_a_host_was_told_of_its_removal_but_did_not_hear_it()
     {
-        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
-        foreach (var host in cluster.Hosts)
-        {
-            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(9) };
-            await host.StartAsync();
-        }
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(9));
 
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
         await cluster[0].Engine.ListAsync();
@@ -281,12 +271,7 @@ public class OutageTests
     [Fact]
     public async Task News_of_a_removed_volume_leave_its_successor_in_the_ledger()
     {
-        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
-        foreach (var host in cluster.Hosts)
-        {
-            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3) };
-            await host.StartAsync();
-        }
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
 
         var deleted = new Dictionary<string, string> { ["on-remove"] = "delete" };
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v", deleted));

@@ -29,6 +29,19 @@ public sealed class TestCluster : IAsyncDisposable
         return cluster;
     }
 
+    /// <summary>Hosts that reconcile and purge all the time, with a lease of their own.</summary>
+    public static async Task<TestCluster> StartQuickAsync(int hosts, TimeSpan lease)
+    {
+        var cluster = await StartNewAsync(hosts, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = lease };
+            await host.StartAsync();
+        }
+
+        return cluster;
+    }
+
     public async Task<TestHost> AddAsync(string name, bool start = true)
     {
         var link = await PostgresProxy.StartAsync(Server.Socket);
