@@ -40,6 +40,14 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("revision");
 
+                    b.Property<Guid?>("SamplerHostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("sampler_host_id");
+
+                    b.Property<DateTime?>("SamplerUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("sampler_until");
+
                     b.HasKey("Id");
 
                     b.ToTable("catalog", (string)null);
@@ -117,6 +125,80 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.HasIndex("VolumeId");
 
                     b.ToTable("events", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.ExportClient", b =>
+                {
+                    b.Property<string>("Server")
+                        .HasColumnType("text")
+                        .HasColumnName("server")
+                        .UseCollation("C");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("host_id");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("address")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("Fsid")
+                        .HasColumnType("uuid")
+                        .HasColumnName("fsid");
+
+                    b.Property<DateTime?>("WithdrawAskedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("withdraw_asked_at");
+
+                    b.Property<DateTime?>("WithdrawnAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("withdrawn_at");
+
+                    b.HasKey("Server", "Path", "HostId");
+
+                    b.HasIndex("HostId");
+
+                    b.ToTable("export_clients", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.PublishedExport", b =>
+                {
+                    b.Property<string>("Server")
+                        .HasColumnType("text")
+                        .HasColumnName("server")
+                        .UseCollation("C");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<string>("Directory")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("directory")
+                        .UseCollation("C");
+
+                    b.Property<bool>("HasQuota")
+                        .HasColumnType("boolean")
+                        .HasColumnName("has_quota");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("host_id");
+
+                    b.HasKey("Server", "Path");
+
+                    b.HasIndex("HostId");
+
+                    b.ToTable("exports", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Hosts.Host", b =>
@@ -226,6 +308,35 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.ToTable("mounts", (string)null);
                 });
 
+            modelBuilder.Entity("VolumeManager.Usage.UsageSample", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("volume_id");
+
+                    b.Property<DateTime>("TakenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("taken_at");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Files")
+                        .HasColumnType("bigint")
+                        .HasColumnName("files");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("host_id");
+
+                    b.HasKey("VolumeId", "TakenAt");
+
+                    b.HasIndex("TakenAt");
+
+                    b.ToTable("usage_samples", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Volumes.Volume", b =>
                 {
                     b.Property<Guid>("Id")
@@ -309,6 +420,10 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("revision");
 
+                    b.Property<DateTime?>("SampledAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("sampled_at");
+
                     b.Property<string>("Server")
                         .IsRequired()
                         .HasColumnType("text")
@@ -328,19 +443,30 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("uid");
 
+                    b.Property<long?>("UsedBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("used_bytes");
+
+                    b.Property<long?>("UsedFiles")
+                        .HasColumnType("bigint")
+                        .HasColumnName("used_files");
+
                     b.HasKey("Id");
 
                     b.HasIndex("Name")
                         .IsUnique()
-                        .HasFilter("state IN ('ready', 'removing')");
+                        .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.HasIndex("PurgeAfter")
                         .HasFilter("state IN ('trashed', 'gone')");
 
                     b.HasIndex("Revision");
 
+                    b.HasIndex("SampledAt")
+                        .HasFilter("state = 'ready'");
+
                     b.HasIndex("Directory", "Export", "Server")
-                        .HasFilter("state IN ('ready', 'removing')");
+                        .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.ToTable("volumes", (string)null);
                 });
@@ -387,6 +513,30 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.HasKey("VolumeId", "Key");
 
                     b.ToTable("volume_options", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.ExportClient", b =>
+                {
+                    b.HasOne("VolumeManager.Hosts.Host", null)
+                        .WithMany()
+                        .HasForeignKey("HostId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+
+                    b.HasOne("VolumeManager.Exports.PublishedExport", null)
+                        .WithMany()
+                        .HasForeignKey("Server", "Path")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.PublishedExport", b =>
+                {
+                    b.HasOne("VolumeManager.Hosts.Host", null)
+                        .WithMany()
+                        .HasForeignKey("HostId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("VolumeManager.Mounts.Mount", b =>

@@ -35,6 +35,14 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("revision");
 
+                    b.Property<Guid?>("SamplerHostId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sampler_host_id");
+
+                    b.Property<DateTime?>("SamplerUntil")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sampler_until");
+
                     b.HasKey("Id");
 
                     b.ToTable("catalog", (string)null);
@@ -104,6 +112,74 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.HasIndex("VolumeId");
 
                     b.ToTable("events", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.ExportClient", b =>
+                {
+                    b.Property<string>("Server")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("server");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("path");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host_id");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<Guid>("Fsid")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("fsid");
+
+                    b.Property<DateTime?>("WithdrawAskedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("withdraw_asked_at");
+
+                    b.Property<DateTime?>("WithdrawnAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("withdrawn_at");
+
+                    b.HasKey("Server", "Path", "HostId");
+
+                    b.HasIndex("HostId");
+
+                    b.ToTable("export_clients", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.PublishedExport", b =>
+                {
+                    b.Property<string>("Server")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("server");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("path");
+
+                    b.Property<string>("Directory")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("directory");
+
+                    b.Property<bool>("HasQuota")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_quota");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host_id");
+
+                    b.HasKey("Server", "Path");
+
+                    b.HasIndex("HostId");
+
+                    b.ToTable("exports", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Hosts.Host", b =>
@@ -206,6 +282,35 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.ToTable("mounts", (string)null);
                 });
 
+            modelBuilder.Entity("VolumeManager.Usage.UsageSample", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_id");
+
+                    b.Property<DateTime>("TakenAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("taken_at");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Files")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("files");
+
+                    b.Property<Guid>("HostId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host_id");
+
+                    b.HasKey("VolumeId", "TakenAt");
+
+                    b.HasIndex("TakenAt");
+
+                    b.ToTable("usage_samples", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Volumes.Volume", b =>
                 {
                     b.Property<Guid>("Id")
@@ -284,6 +389,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("revision");
 
+                    b.Property<DateTime?>("SampledAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sampled_at");
+
                     b.Property<string>("Server")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -302,19 +411,30 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("uid");
 
+                    b.Property<long?>("UsedBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("used_bytes");
+
+                    b.Property<long?>("UsedFiles")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("used_files");
+
                     b.HasKey("Id");
 
                     b.HasIndex("Name")
                         .IsUnique()
-                        .HasFilter("state IN ('ready', 'removing')");
+                        .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.HasIndex("PurgeAfter")
                         .HasFilter("state IN ('trashed', 'gone')");
 
                     b.HasIndex("Revision");
 
+                    b.HasIndex("SampledAt")
+                        .HasFilter("state = 'ready'");
+
                     b.HasIndex("Directory", "Export", "Server")
-                        .HasFilter("state IN ('ready', 'removing')");
+                        .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.ToTable("volumes", (string)null);
                 });
@@ -357,6 +477,30 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.HasKey("VolumeId", "Key");
 
                     b.ToTable("volume_options", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.ExportClient", b =>
+                {
+                    b.HasOne("VolumeManager.Hosts.Host", null)
+                        .WithMany()
+                        .HasForeignKey("HostId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+
+                    b.HasOne("VolumeManager.Exports.PublishedExport", null)
+                        .WithMany()
+                        .HasForeignKey("Server", "Path")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("VolumeManager.Exports.PublishedExport", b =>
+                {
+                    b.HasOne("VolumeManager.Hosts.Host", null)
+                        .WithMany()
+                        .HasForeignKey("HostId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("VolumeManager.Mounts.Mount", b =>

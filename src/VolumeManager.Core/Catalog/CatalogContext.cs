@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using VolumeManager.Exports;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Catalog;
@@ -16,6 +18,9 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
     public DbSet<VolumeLabel> VolumeLabels => Set<VolumeLabel>();
     public DbSet<Mount> Mounts => Set<Mount>();
     public DbSet<Event> Events => Set<Event>();
+    public DbSet<UsageSample> UsageSamples => Set<UsageSample>();
+    public DbSet<PublishedExport> PublishedExports => Set<PublishedExport>();
+    public DbSet<ExportClient> ExportClients => Set<ExportClient>();
     public DbSet<CatalogState> CatalogStates => Set<CatalogState>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -41,10 +46,11 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             volume.ToTable("volumes");
             volume.Ignore(v => v.Options).Ignore(v => v.Labels).Ignore(v => v.Mounts);
             // A removed volume's name and directory are free again.
-            volume.HasIndex(v => v.Name).IsUnique().HasFilter("state IN ('ready', 'removing')");
-            volume.HasIndex(v => new { v.Directory, v.Export, v.Server }).HasFilter("state IN ('ready', 'removing')");
+            volume.HasIndex(v => v.Name).IsUnique().HasFilter("state IN ('ready', 'removing', 'restoring')");
+            volume.HasIndex(v => new { v.Directory, v.Export, v.Server }).HasFilter("state IN ('ready', 'removing', 'restoring')");
             volume.HasIndex(v => v.PurgeAfter).HasFilter("state IN ('trashed', 'gone')");
             volume.HasIndex(v => v.Revision);
+            volume.HasIndex(v => v.SampledAt).HasFilter("state = 'ready'");
         });
         modelBuilder.Entity<VolumeOption>(option =>
         {
@@ -70,6 +76,23 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             e.HasIndex(x => x.VolumeId);
             // What makes a repeated delivery harmless. Rows of before there were operations have none.
             e.HasIndex(x => x.Operation).IsUnique();
+        });
+        modelBuilder.Entity<UsageSample>(sample =>
+        {
+            sample.ToTable("usage_samples").HasKey(s => new { s.VolumeId, s.TakenAt });
+            // What is deleted when its retention is over.
+            sample.HasIndex(s => s.TakenAt);
+        });
+        modelBuilder.Entity<PublishedExport>(export =>
+        {
+            export.ToTable("exports").HasKey(e => new { e.Server, e.Path });
+            export.HasOne<Host>().WithMany().HasForeignKey(e => e.HostId).OnDelete(DeleteBehavior.Restrict);
+        });
+        modelBuilder.Entity<ExportClient>(client =>
+        {
+            client.ToTable("export_clients").HasKey(c => new { c.Server, c.Path, c.HostId });
+            client.HasOne<PublishedExport>().WithMany().HasForeignKey(c => new { c.Server, c.Path });
+            client.HasOne<Host>().WithMany().HasForeignKey(c => c.HostId).OnDelete(DeleteBehavior.Restrict);
         });
         modelBuilder.Entity<CatalogState>(state =>
         {

@@ -13,4 +13,9 @@ internal sealed class CatalogState
     public Guid? JanitorHostId { get; init; }
 
     public DateTime? JanitorUntil { get; init; }
+
+    /// <summary>The host that measures the volumes' usage for all, until then by the database's clock.</summary>
+    public Guid? SamplerHostId { get; init; }
+
+    public DateTime? SamplerUntil { get; init; }
 }

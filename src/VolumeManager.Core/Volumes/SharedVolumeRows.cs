@@ -23,7 +23,7 @@ internal static class SharedVolumeRows
         """ + " ";
 
     /// <summary>The living volume of a name.</summary>
-    internal static FormattableString ByName(string name) => FormattableStringFactory.Create(s_select + "v.name = {0} AND v.state IN ('ready', 'removing') WHERE c.id = 1", name);
+    internal static FormattableString ByName(string name) => FormattableStringFactory.Create(s_select + "v.name = {0} AND v.state IN ('ready', 'removing', 'restoring') WHERE c.id = 1", name);
 
     /// <summary>A volume whatever its state.</summary>
     internal static FormattableString ById(Guid id) => FormattableStringFactory.Create(s_select + "v.id = {0} WHERE c.id = 1", id);

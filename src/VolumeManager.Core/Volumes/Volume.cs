@@ -10,8 +10,8 @@ internal enum AccessMode { Shared, SingleHost, SingleCaller, ReadOnly }
 internal enum OnRemove { Trash, Delete, Retain }
 
 /// <summary>Where a volume stands between creation and the end of its data.</summary>
-/// <remarks><c>Gone</c>: the data is deleted or let go; the row stays for a day, so that every host hears of it.</remarks>
-internal enum VolumeState { Ready, Removing, Trashed, Gone }
+/// <remarks><c>Restoring</c>: it has its name again, and its data is on the way back from the trash. <c>Gone</c>: the data is deleted or let go; the row stays for a day, so that every host hears of it.</remarks>
+internal enum VolumeState { Ready, Removing, Trashed, Gone, Restoring }
 
 /// <summary>A volume: one row of the table <c>volumes</c>, with what belongs to it. Never changed: a new one takes its place.</summary>
 internal sealed record Volume
@@ -73,6 +73,14 @@ internal sealed record Volume
     /// <summary>From then on the trashed directory, and later the row, may be deleted.</summary>
     public DateTime? PurgeAfter { get; init; }
 
+    /// <summary>What it held when it was last measured: bytes on disk, and inodes; null before the first time. Not a part of its revision.</summary>
+    public long? UsedBytes { get; init; }
+
+    public long? UsedFiles { get; init; }
+
+    /// <summary>When that was.</summary>
+    public DateTime? SampledAt { get; init; }
+
     /// <summary>Exactly what the user passed, labels left out. Table <c>volume_options</c>.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = ImmutableDictionary<string, string>.Empty;
 
@@ -85,7 +93,7 @@ internal sealed record Volume
     internal bool IsMountedOn(Guid hostId) => Mounts.Any(m => m.HostId == hostId);
 
     /// <summary>False once its data is in the trash or gone.</summary>
-    internal bool IsLiving => State is VolumeState.Ready or VolumeState.Removing;
+    internal bool IsLiving => State is VolumeState.Ready or VolumeState.Removing or VolumeState.Restoring;
 
     /// <summary>Whether another host has, or had, what a host mounted for itself alone: the host that comes back has lost it.</summary>
     internal bool IsTakenFrom(Guid hostId) => IsExclusive && Mounts.Any(m => m.HostId == hostId && m.Epoch < Epoch || (m.HostId != hostId && IsMountedOn(hostId)));

@@ -13,14 +13,14 @@ internal static class VolumeRows
     internal static readonly string[] Columns =
     [
         "id", "name", "backend", "server", "export", "directory", "adopted", "access", "size_bytes", "uid", "gid", "mode", "on_remove", "state", "epoch", "created_at",
-        "created_on_host", "provisioned_at", "removed_at", "purge_after", "revision",
+        "created_on_host", "provisioned_at", "removed_at", "purge_after", "revision", "used_bytes", "used_files", "sampled_at",
     ];
 
     static readonly string s_columns = string.Join(", ", Columns);
 
     /// <summary>The volumes that a daemon must know: those that are not removed, and those that are but have a mount still. Without what belongs to them.</summary>
     internal static Task ReadKnownAsync(CatalogConnection db, Action<Volume> each) => db.ReadAsync(
-        FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state IN ('ready', 'removing') OR id IN (SELECT volume_id FROM mounts)"), row => each(Read(row)));
+        FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state IN ('ready', 'removing', 'restoring') OR id IN (SELECT volume_id FROM mounts)"), row => each(Read(row)));
 
     /// <summary>The removed volumes whose time has come and that nobody holds, those first that wait longest.</summary>
     /// <param name="asker">One host of several: of the others one that was not heard of since the removal may have mounted the volume, and nothing is deleted before it
@@ -57,6 +57,9 @@ internal static class VolumeRows
         RemovedAt = row.IsDBNull(18) ? null : row.GetUtc(18),
         PurgeAfter = row.IsDBNull(19) ? null : row.GetUtc(19),
         Revision = row.GetInt64(20),
+        UsedBytes = row.IsDBNull(21) ? null : row.GetInt64(21),
+        UsedFiles = row.IsDBNull(22) ? null : row.GetInt64(22),
+        SampledAt = row.IsDBNull(23) ? null : row.GetUtc(23),
     };
 
     /// <summary>Adds a volume unless its name is taken or its directory overlaps another volume's, whose removal would take it along.</summary>
@@ -87,8 +90,8 @@ internal static class VolumeRows
             $$"""
             INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, revision)
             SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, (SELECT revision FROM catalog)
-            WHERE NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing') AND server = {3} AND export = {4} AND directory IN ({{atOrAbove}}))
-              AND NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing') AND server = {3} AND export = {4} AND directory > {18} AND directory < {19})
+            WHERE NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing', 'restoring') AND server = {3} AND export = {4} AND directory IN ({{atOrAbove}}))
+              AND NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing', 'restoring') AND server = {3} AND export = {4} AND directory > {18} AND directory < {19})
             ON CONFLICT DO NOTHING
             """,
             [.. values]);
@@ -97,8 +100,8 @@ internal static class VolumeRows
     /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one.</summary>
     internal static Change Keep(Volume v) => Change.Quiet(
         v.IsLiving
-            ? $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing')"
-            : (FormattableString)$"UPDATE volumes SET state = 'gone' WHERE id = {v.Id} AND state IN ('ready', 'removing')",
+            ? $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing', 'restoring')"
+            : (FormattableString)$"UPDATE volumes SET state = 'gone' WHERE id = {v.Id} AND state IN ('ready', 'removing', 'restoring')",
         [
             $"""
             INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host,
@@ -134,7 +137,7 @@ internal static class VolumeRows
                {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {TypedNull.Or(v.ProvisionedAt)}, {TypedNull.Or(v.RemovedAt)},
                {TypedNull.Or(v.PurgeAfter)}, (SELECT revision FROM catalog)
         WHERE {!v.IsLiving} OR NOT EXISTS (
-            SELECT 1 FROM volumes WHERE id <> {v.Id} AND state IN ('ready', 'removing')
+            SELECT 1 FROM volumes WHERE id <> {v.Id} AND state IN ('ready', 'removing', 'restoring')
             AND (name = {v.Name} OR (server = {v.Server} AND export = {v.Export} AND (directory = {v.Directory} OR starts_with(directory, {v.Directory + "/"}) OR starts_with({v.Directory}, directory || '/')))))
         ON CONFLICT (id) DO UPDATE SET revision = excluded.revision
         """,
