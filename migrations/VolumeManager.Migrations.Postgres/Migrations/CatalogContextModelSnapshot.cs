@@ -194,6 +194,12 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("host_id");
 
+                    b.Property<string>("RootId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("root_id")
+                        .UseCollation("C");
+
                     b.HasKey("Server", "Path");
 
                     b.HasIndex("HostId");

@@ -178,6 +178,11 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("host_id");
 
+                    b.Property<string>("RootId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("root_id");
+
                     b.HasKey("Server", "Path");
 
                     b.HasIndex("HostId");

@@ -37,7 +37,7 @@ internal sealed class NfsExport : Export
     }
 
     /// <summary>As mount(8) shows it.</summary>
-    internal string Source => $"{(_server.Name.Contains(':', StringComparison.Ordinal) ? $"[{_server.Name}]" : _server.Name)}:{_path}";
+    internal string Source => NfsAddress.Source(_server.Name, _path);
 
     internal override string SourceOf(Volume volume) => $"{Source.TrimEnd('/')}/{volume.Directory}";
 

@@ -14,6 +14,9 @@ internal sealed class PublishedExport
     /// <summary>The directory on that host.</summary>
     public required string Directory { get; init; }
 
+    /// <summary>The id that the directory bears (<see cref="DataRootId"/>): another one there is another disk, or none.</summary>
+    public required string RootId { get; init; }
+
     /// <summary>Whether <c>size</c> is enforced there, by project quotas of its file system.</summary>
     public bool HasQuota { get; init; }
 }
