@@ -238,6 +238,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     {
         // Whether they are lost for long enough is for the database to say.
         if (volume.Mounts.Any(m => !Index.IsOwn(m) && InfoOf(m.HostId).State == "live")) return (false, volume);
+        await Fencing.FenceAsync(_database, volume, _host, _grace);
         var from = string.Join(", ", volume.Mounts.Where(m => !Index.IsOwn(m)).Select(m => InfoOf(m.HostId).Name).Distinct());
         var takeover = new Event
         {
@@ -249,7 +250,6 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             CallerId = mount.CallerId,
             Detail = $"from {from}, epoch {volume.Epoch + 1}",
         };
-        await Fencing.FenceAsync(_database, volume, _host, _grace);
         var (made, now) = await DecideAsync(MountRows.TakeOver(mount, _grace, takeover, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
         if (made) LogTakenOver(volume.Name, from, volume.Epoch + 1);
         return (made, now);

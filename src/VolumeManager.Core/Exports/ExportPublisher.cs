@@ -15,6 +15,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
 
     readonly KernelExports _kernel = new(export.Directory, settings.ExportSquash, settings.ExportPlaces);
     readonly SyscallLane _lane = new("exportfs", maxThreads: 1);
+    bool _isPublished;
     string _trouble = "";
 
     readonly record struct Peer(Guid Id, string Name, bool IsLive, string? Address, KernelExports.Client? Client, bool IsAsked, bool IsWithdrawn);
@@ -39,11 +40,8 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     /// <returns>Whether something was changed in the catalog, so that it has to be looked at once more.</returns>
     async Task<bool> StepAsync(CancellationToken cancellation)
     {
-        if (await ReadAsync(cancellation) is not { } peers)
-        {
-            await PublishAsync();
-            return true;
-        }
+        // The row may be an earlier daemon's, which served another directory.
+        if (!_isPublished || await ReadAsync(cancellation) is not { } peers) return await PublishAsync(cancellation);
 
         await RunAsync(() => _kernel.Set([.. peers.Where(p => p is { Client: not null, IsAsked: false, IsWithdrawn: false }).Select(p => p.Client!.Value)]), cancellation);
         foreach (var peer in peers.Where(p => p is { IsAsked: true, IsWithdrawn: false })) await ShutOutAsync(peer, cancellation);
@@ -75,7 +73,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
         return peers;
     }
 
-    async Task PublishAsync()
+    async Task<bool> PublishAsync(CancellationToken cancellation)
     {
         var mine = new PublishedExport { Server = settings.NfsServer, Path = settings.NfsExport, HostId = hostId, Directory = export.Directory, RootId = export.RootId };
         if (!await catalog.ApplyAsync(ExportRows.Publish(mine)))
@@ -83,7 +81,9 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
             throw new VolumeException($"{Source} is served by another host, or from another directory than {export.Directory} is: mount the disk that belongs there, or give this host an --nfs-export of its own");
         }
 
+        await RunAsync(() => KernelExports.Withdraw(settings.ExportPlaces, except: export.Directory), cancellation);
         LogPublished(export.Directory, Source);
+        return _isPublished = true;
     }
 
     async Task ShutOutAsync(Peer peer, CancellationToken cancellation)

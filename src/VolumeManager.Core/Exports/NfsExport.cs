@@ -14,6 +14,10 @@ internal sealed class NfsExport : Export
     const int MaxThreads = 4;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
+    // A host that has just joined the cluster is let in within a second or two where another host is the server.
+    static readonly TimeSpan s_admission = TimeSpan.FromSeconds(4);
+    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
+
     readonly string _path;
     readonly NfsServer _server;
     readonly NfsOptions _options;
@@ -171,7 +175,14 @@ internal sealed class NfsExport : Export
         Directory.CreateDirectory(_mountPoint);
         try
         {
-            LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
+            var began = Environment.TickCount64;
+            while (LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data) < 0)
+            {
+                var error = Marshal.GetLastPInvokeError();
+                if (error != LibC.EACCES || Environment.TickCount64 - began > s_admission.TotalMilliseconds) throw new LinuxException("mount", Source, error);
+                Thread.Sleep(s_pause);
+            }
+
             _mountedFrom = server;
             Volatile.Write(ref _mounts, _mounts + 1);
         }

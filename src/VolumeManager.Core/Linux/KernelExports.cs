@@ -61,13 +61,12 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
     /// <summary>Whether an earlier daemon has left lines.</summary>
     internal static bool AreLeft(Places places) => File.Exists(places.File);
 
-    /// <summary>Withdraws all that an earlier daemon left; <see cref="Forget"/> follows when the catalog knows.</summary>
-    internal static void Withdraw(Places places)
+    /// <summary>Withdraws what an earlier daemon exported of other directories than one; <see cref="Forget"/> follows when the catalog knows.</summary>
+    internal static void Withdraw(Places places, string except = "")
     {
-        foreach (var directory in File.ReadLines(places.File).Where(line => line.StartsWith('/')).Select(line => line[..line.IndexOf(' ', StringComparison.Ordinal)]).Distinct().ToList())
-        {
-            new KernelExports(directory, "", places).Set([]);
-        }
+        if (!AreLeft(places)) return;
+        var left = File.ReadLines(places.File).Where(line => line.StartsWith('/')).Select(line => line[..line.IndexOf(' ', StringComparison.Ordinal)]).Where(d => d != except).Distinct();
+        foreach (var directory in left.ToList()) new KernelExports(directory, "", places).Set([]);
     }
 
     internal static void Forget(Places places) => File.Delete(places.File);
