@@ -76,10 +76,11 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     async Task<bool> PublishAsync(CancellationToken cancellation)
     {
         var mine = new PublishedExport { Server = settings.NfsServer, Path = settings.NfsExport, HostId = hostId, Directory = export.Directory, RootId = export.RootId };
-        if (!await catalog.ApplyAsync(ExportRows.Publish(mine)))
-        {
-            throw new VolumeException($"{Source} is served by another host, or from another directory than {export.Directory} is: mount the disk that belongs there, or give this host an --nfs-export of its own");
-        }
+        if (!export.IsThere) throw new VolumeException($"what this host serves is not at {export.Directory}: mount its disk");
+        export.Refusal = await catalog.ApplyAsync(ExportRows.Publish(mine))
+            ? null
+            : $"{Source} is served by another host, or from another directory than {export.Directory} is: mount the disk that belongs there, or give this host an --nfs-export of its own";
+        if (export.Refusal is { } refusal) throw new VolumeException(refusal);
 
         await RunAsync(() => KernelExports.Withdraw(settings.ExportPlaces, except: export.Directory), cancellation);
         LogPublished(export.Directory, Source);

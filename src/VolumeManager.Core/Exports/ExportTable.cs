@@ -29,8 +29,8 @@ internal sealed class ExportTable
         _settings = settings;
         _idle = settings.ReconcileInterval * 5;
         _mounter = new Mounter(_lane);
-        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0);
-        if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport));
+        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root");
+        if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport), $"{settings.StateDirectory}/export-root");
     }
 
     internal LocalExport Local { get; }

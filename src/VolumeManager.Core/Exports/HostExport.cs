@@ -9,18 +9,25 @@ internal sealed class HostExport : Export
     readonly string _source;
 
     /// <param name="source">What the volumes of other hosts lie on: server and path.</param>
-    internal HostExport(DirectoryRoot root, SyscallLane lane, string source)
+    /// <param name="memory">Where this host remembers the directory's id.</param>
+    internal HostExport(DirectoryRoot root, SyscallLane lane, string source, string memory)
         : base(root, lane)
     {
         _source = source;
-        RootId = DataRootId.ReadOrMake(root.Path);
-        MakeTrash();
+        RootId = DataRootId.Recognise(root.Path, memory);
+        if (IsThere) MakeTrash();
     }
 
     internal string Directory => Root.Path;
 
     /// <summary>The id that the directory bears.</summary>
     internal string RootId { get; }
+
+    /// <summary>Whether the directory is the one that this host knows, and not that on which its disk is not mounted.</summary>
+    internal bool IsThere => DataRootId.IsThere(Root.Path, RootId);
+
+    /// <summary>Why it must not be used, as the catalog tells; null when nothing speaks against it.</summary>
+    internal string? Refusal { get; set; }
 
     internal override string Name => $"the disk of {Root.Path}";
 
@@ -29,8 +36,9 @@ internal sealed class HostExport : Export
     private protected override bool IsShared => true;
 
     private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
-        () => DataRootId.Read(Root.Path) == RootId
-            ? call()
-            : throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path} any more, mount its disk"),
-        cancellation);
+        () =>
+        {
+            if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
+            return IsThere ? call() : throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}, mount its disk");
+        }, cancellation);
 }

@@ -52,15 +52,31 @@ internal sealed class NfsExport : Export
     private protected override async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false)
     {
         await ReachAsync(cancellation);
-        await PatientlyAsync(
-            token => OnLaneAsync(
-                () =>
-                {
-                    Prepare(volume);
-                    return true;
-                }, token), cancellation);
+        await PrepareAsync(volume, cancellation);
         // What changes something is waited for whatever happens: it must be known to whoever asked for it.
         return isHarmless ? await PatientlyAsync(token => OnLaneAsync(call, token), cancellation) : await OnLaneAsync(call, cancellation);
+    }
+
+    async Task PrepareAsync(Volume volume, CancellationToken cancellation)
+    {
+        for (var began = Environment.TickCount64; ; await Task.Delay(s_pause, cancellation))
+        {
+            try
+            {
+                await PatientlyAsync(
+                    token => OnLaneAsync(
+                        () =>
+                        {
+                            Prepare(volume);
+                            return true;
+                        }, token), cancellation);
+                return;
+            }
+            catch (NotLetInException) when (Environment.TickCount64 - began < s_admission.TotalMilliseconds)
+            {
+                // Once more.
+            }
+        }
     }
 
     async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
@@ -175,16 +191,13 @@ internal sealed class NfsExport : Export
         Directory.CreateDirectory(_mountPoint);
         try
         {
-            var began = Environment.TickCount64;
-            while (LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data) < 0)
-            {
-                var error = Marshal.GetLastPInvokeError();
-                if (error != LibC.EACCES || Environment.TickCount64 - began > s_admission.TotalMilliseconds) throw new LinuxException("mount", Source, error);
-                Thread.Sleep(s_pause);
-            }
-
+            LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
             _mountedFrom = server;
             Volatile.Write(ref _mounts, _mounts + 1);
+        }
+        catch (LinuxException e) when (e.Errno == LibC.EACCES)
+        {
+            throw new NotLetInException($"the export {Source} cannot be mounted ({e.Message}): {MountCure(e.Errno)}", e);
         }
         catch (LinuxException e)
         {
@@ -210,4 +223,7 @@ internal sealed class NfsExport : Export
         LibC.ESTALE => $"{_server.Name} does not know the directory any more: stop the containers that use it, then try again",
         _ => $"see to {Source}, then try again",
     };
+
+    /// <summary>The server exports this to others, but not to this host, or not yet.</summary>
+    sealed class NotLetInException(string message, Exception inner) : VolumeException(message, inner);
 }

@@ -60,6 +60,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             engine.Raised = daemon.RecordEngineStart;
             // An engine that came while we were opening.
             if (engine.Current != written) daemon.RecordEngineStart();
+            if (!exports.Local.IsThere && !(catalog is LocalCatalog local ? await local.HasDataAsync() : catalog.Index.All.Any(v => v.Backend == "local"))) exports.Local.BeginAnew();
+            if (!exports.Local.IsThere) daemon.LogRootMissing(settings.DataRoot, $"{settings.StateDirectory}/data-root");
             if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
             await daemon._reconciler.DropStaleAsync(cancellation);
             // What is mounted here is known now without asking anybody; only then is the cluster told.
@@ -187,6 +189,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping while a request is still at work; the next start finishes or undoes it")]
     partial void LogStillBusy();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The data root {DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
+        + "If it is right as it is, remove {Memory} and start volman again")]
+    partial void LogRootMissing(string dataRoot, string memory);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What is mounted under {MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
         + "run volman without PrivateTmp, ProtectSystem or other private mounts")]
