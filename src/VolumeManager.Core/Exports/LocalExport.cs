@@ -11,6 +11,7 @@ internal sealed class LocalExport : Export
         : base(root, lane)
     {
         RootId = isShared ? DataRootId.ReadOrMake(root.Path) : "";
+        Quota = new DirectoryQuota(root);
         MakeTrash();
     }
 
@@ -18,6 +19,8 @@ internal sealed class LocalExport : Export
     internal string RootId { get; }
 
     private protected override bool IsShared => RootId.Length > 0;
+
+    private protected override DirectoryQuota Quota { get; }
 
     internal override string Name => $"the disk of {Root.Path}";
 
