@@ -53,8 +53,8 @@ internal static partial class LibC
     internal const ushort FS_DQ_BHARD = 0x8;
     internal const sbyte FS_DQUOT_VERSION = 1;
     internal const sbyte FS_PROJ_QUOTA = 2;
-    internal const nuint FS_IOC_FSGETXATTR = 0x801C581F;
-    internal const nuint FS_IOC_FSSETXATTR = 0x401C5820;
+    internal const ulong FS_IOC_FSGETXATTR = 0x801C581F;
+    internal const ulong FS_IOC_FSSETXATTR = 0x401C5820;
     internal const uint FS_XFLAG_PROJINHERIT = 0x200;
 
     internal const int S_IFMT = 0xF000;

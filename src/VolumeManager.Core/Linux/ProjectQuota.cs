@@ -7,7 +7,10 @@ namespace VolumeManager.Linux;
 /// Project quotas of XFS and ext4: every file and directory has a project id, new ones that of their directory if it says so, and the kernel counts and limits what
 /// the files of one project hold together. See quotactl(2) and ioctl_xfs_fsgetxattr(2).
 /// </summary>
-/// <remarks>XFS and ext4 both know XFS's commands of quotactl(2). All directories are opened for reading: O_PATH will not do.</remarks>
+/// <remarks>
+/// XFS and ext4 both know XFS's commands of quotactl(2). All directories are opened for reading: O_PATH will not do. On ext4 no limit holds for who has CAP_SYS_RESOURCE
+/// (capabilities(7)): root of the host, of a privileged container, and of an NFS client whose root is not squashed.
+/// </remarks>
 internal static partial class ProjectQuota
 {
     /// <summary>What the kernel's figures are in (linux/dqblk_xfs.h), whatever the file system's blocks are.</summary>
@@ -128,7 +131,7 @@ internal static partial class ProjectQuota
     private static unsafe partial int Quotactl(uint command, string? device, uint id, void* data);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
-    private static partial int Ioctl(SafeFileHandle file, nuint request, ref FsXattr attributes);
+    private static partial int Ioctl(SafeFileHandle file, ulong request, ref FsXattr attributes);
 
     /// <summary>struct fsxattr (linux/fs.h): its 28 bytes, of which two fields are looked at here and the others given back as they were.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 28)]
