@@ -23,7 +23,8 @@ internal sealed class DirectoryQuota(DirectoryRoot root)
     readonly ConcurrentDictionary<Guid, string> _known = new();
     readonly string _none = $"no: the file system of {root.Path} has no project quotas; use XFS or ext4, mounted with prjquota";
     readonly string _counts = $"no: the file system of {root.Path} counts what projects hold, but does not limit it; mount it with prjquota";
-    ProjectQuota.Mode _mode;
+    ProjectQuota.Mode? _mode;
+    HashSet<Guid> _absent = [];
 
     /// <summary>Whether <c>size</c> is enforced, as far as is known: "yes", or "no: " and a reason with its cure.</summary>
     internal string DescribeLimit(Volume volume) => _known.GetValueOrDefault(volume.Id, "unknown: its directory was not looked at since volman started");
@@ -93,15 +94,15 @@ internal sealed class DirectoryQuota(DirectoryRoot root)
     /// <summary>Forgets what is known of volumes that are not among these, and of all when the file system began or ceased to have quotas.</summary>
     internal void Refresh(IReadOnlyCollection<Volume> volumes)
     {
-        if (_known.Count > volumes.Count)
-        {
-            var living = volumes.Select(v => v.Id).ToHashSet();
-            foreach (var id in _known.Keys.Where(id => !living.Contains(id))) _known.TryRemove(id, out _);
-        }
+        var living = volumes.Select(v => v.Id).ToHashSet();
+        var absent = _known.Keys.Where(id => !living.Contains(id)).ToHashSet();
+        // One that is absent for the first time may have been created after these were listed.
+        foreach (var id in absent.Where(_absent.Contains)) _known.TryRemove(id, out _);
+        _absent = absent;
 
         using var directory = root.Open("", LibC.O_RDONLY);
         var mode = ProjectQuota.ModeOf(directory);
-        if (mode != _mode) _known.Clear();
+        if (mode != (_mode ?? mode)) _known.Clear();
         _mode = mode;
     }
 
@@ -118,7 +119,7 @@ internal sealed class DirectoryQuota(DirectoryRoot root)
     }
 
     /// <summary>Takes the limit from the project of a directory that is about to be deleted: the next one with that id starts afresh.</summary>
-    /// <remarks>Before and not after, for then the id could be another volume's already, and a daemon that is killed in between would leave it for ever.</remarks>
+    /// <remarks>Before the data goes: afterwards the id may be another volume's, and a daemon that is killed in between would leave the limit for ever.</remarks>
     internal void Release(string relative)
     {
         try

@@ -39,7 +39,15 @@ public sealed class SizeTests
         {
             var volume = new VolumeManager.Volumes.Volume
             {
-                Id = Guid.NewGuid(), Name = "v", Backend = "nfs", Server = "localhost", Export = "/none", Directory = "v", SizeBytes = 1, CreatedAt = DateTime.UtcNow, CreatedOnHost = "elsewhere",
+                Id = Guid.NewGuid(),
+                Name = "v",
+                Backend = "nfs",
+                Server = "localhost",
+                Export = "/none",
+                Directory = "v",
+                SizeBytes = 1,
+                CreatedAt = DateTime.UtcNow,
+                CreatedOnHost = "elsewhere",
             };
             db.Add(volume);
             await db.SaveChangesAsync();

@@ -27,6 +27,11 @@ public sealed class DirectoryQuotaTests
         }
 
         Assert.Null(quota.ReadUsage(volume));
+        // One that is missing twice is gone; once, it may have been created after the list was made.
+        quota.Refresh([]);
+        Assert.True(quota.Knows(volume));
+        quota.Refresh([]);
+        Assert.False(quota.Knows(volume));
         quota.Release("v");
         quota.Apply(Describe("missing", Limit));
         Assert.Contains("No such file", quota.DescribeLimit(Describe("missing", Limit)), StringComparison.Ordinal);
