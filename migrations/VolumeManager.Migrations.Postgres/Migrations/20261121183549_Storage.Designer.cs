@@ -189,10 +189,6 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnName("directory")
                         .UseCollation("C");
 
-                    b.Property<bool>("HasQuota")
-                        .HasColumnType("boolean")
-                        .HasColumnName("has_quota");
-
                     b.Property<Guid>("HostId")
                         .HasColumnType("uuid")
                         .HasColumnName("host_id");

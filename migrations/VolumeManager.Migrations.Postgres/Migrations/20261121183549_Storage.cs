@@ -58,7 +58,6 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     host_id = table.Column<Guid>(type: "uuid", nullable: false),
                     directory = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     root_id = table.Column<string>(type: "text", nullable: false, collation: "C"),
-                    has_quota = table.Column<bool>(type: "boolean", nullable: false)
                 },
                 constraints: table =>
                 {

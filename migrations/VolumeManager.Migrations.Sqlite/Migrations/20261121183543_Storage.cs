@@ -58,7 +58,6 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     host_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     directory = table.Column<string>(type: "TEXT", nullable: false),
                     root_id = table.Column<string>(type: "TEXT", nullable: false),
-                    has_quota = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {

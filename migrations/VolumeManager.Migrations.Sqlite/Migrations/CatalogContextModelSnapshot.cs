@@ -167,10 +167,6 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("directory");
 
-                    b.Property<bool>("HasQuota")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("has_quota");
-
                     b.Property<Guid>("HostId")
                         .HasColumnType("TEXT")
                         .HasColumnName("host_id");

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Linux;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
 
@@ -15,6 +16,8 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
 
     readonly KernelExports _kernel = new(export.Directory, settings.ExportSquash, settings.ExportPlaces);
     readonly SyscallLane _lane = new("exportfs", maxThreads: 1);
+    readonly HashSet<Guid> _limited = [];
+    long _revision = -1;
     bool _isPublished;
     string _trouble = "";
 
@@ -53,8 +56,27 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
         }
 
         if (peers.Find(p => p is { IsLive: true, Address: null }) is { Name: { } name }) throw new VolumeException($"host {name} has told no address: start volman there with --address");
+        await LimitNewAsync(cancellation);
         var served = await RunAsync(() => _kernel.IsServed, cancellation);
         return served ? changed : throw new VolumeException("the kernel's NFS server does not run: start it (Debian: apt install nfs-kernel-server; systemctl start nfs-server)");
+    }
+
+    /// <summary>Gives the volumes that others have made here their limits, which only the host can that has the disk. Soon, for a directory that holds data is left as it is.</summary>
+    async Task LimitNewAsync(CancellationToken cancellation)
+    {
+        var (found, revision) = (new List<Volume>(), _revision);
+        await catalog.ReadAsync(SharedVolumeRows.ChangedSince(_revision), row =>
+        {
+            (revision, var volume) = SharedVolumeRows.Read(row, (_, _) => { });
+            if (volume is { State: VolumeState.Ready, Backend: "nfs" } && volume.Server == settings.NfsServer && volume.Export == settings.NfsExport) found.Add(volume);
+        }, cancellation);
+        foreach (var volume in found.Where(v => !_limited.Contains(v.Id)))
+        {
+            await export.LimitAsync(volume, cancellation);
+            _limited.Add(volume.Id);
+        }
+
+        _revision = revision;
     }
 
     /// <returns>The other hosts; null when this host is not the one that serves the export.</returns>

@@ -10,8 +10,8 @@ internal static class ExportRows
     /// <summary>Says that a host serves an export. Another host's is taken over only when that one is not live, and never with another directory's contents.</summary>
     internal static Change Publish(PublishedExport e) => Change.Of(
         $"""
-        INSERT INTO exports (server, path, host_id, directory, root_id, has_quota) VALUES ({e.Server}, {e.Path}, {e.HostId}, {e.Directory}, {e.RootId}, {e.HasQuota})
-        ON CONFLICT (server, path) DO UPDATE SET host_id = excluded.host_id, directory = excluded.directory, has_quota = excluded.has_quota
+        INSERT INTO exports (server, path, host_id, directory, root_id) VALUES ({e.Server}, {e.Path}, {e.HostId}, {e.Directory}, {e.RootId})
+        ON CONFLICT (server, path) DO UPDATE SET host_id = excluded.host_id, directory = excluded.directory
         WHERE exports.root_id = excluded.root_id
           AND (exports.host_id = excluded.host_id OR EXISTS (SELECT 1 FROM hosts WHERE id = exports.host_id AND (state <> 'live' OR lease_expires_at < now())))
         """);

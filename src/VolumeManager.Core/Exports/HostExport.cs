@@ -14,6 +14,7 @@ internal sealed class HostExport : Export
         : base(root, lane)
     {
         _source = source;
+        Quota = new DirectoryQuota(root);
         RootId = DataRootId.Recognise(root.Path, memory);
         if (IsThere) MakeTrash();
     }
@@ -34,6 +35,18 @@ internal sealed class HostExport : Export
     internal override string SourceOf(Volume volume) => $"{_source.TrimEnd('/')}/{volume.Directory}";
 
     private protected override bool IsShared => true;
+
+    private protected override DirectoryQuota Quota { get; }
+
+    /// <summary>Gives a volume that another host has made its project and its limit, before anything is in it.</summary>
+    /// <exception cref="VolumeException">The directory cannot be reached.</exception>
+    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => RunAsync(
+        volume,
+        () =>
+        {
+            Quota.Apply(volume);
+            return true;
+        }, cancellation, isHarmless: true);
 
     private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
         () =>

@@ -15,6 +15,7 @@ internal sealed class LocalExport : Export
         : base(root, lane)
     {
         IsShared = isShared;
+        Quota = new DirectoryQuota(root);
         _memory = memory;
         _id = Recognise();
         if (IsThere) MakeTrash();
@@ -35,6 +36,8 @@ internal sealed class LocalExport : Export
     internal bool IsThere => _id.Length == 0 || DataRootId.IsThere(Root.Path, _id);
 
     private protected override bool IsShared { get; }
+
+    private protected override DirectoryQuota Quota { get; }
 
     internal override string Name => $"the disk of {Root.Path}";
 

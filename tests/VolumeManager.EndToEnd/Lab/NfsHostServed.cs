@@ -112,10 +112,25 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
         await EndsCleanAsync(scene);
     }
 
-    async Task<LabScene> ServedAsync()
+    [LabFact]
+    public async Task The_serving_host_limits_what_the_others_write_to_their_volumes_size()
+    {
+        await using var scene = await ServedAsync($"truncate -s 400M /srv/share.img; mkfs.xfs -q /srv/share.img; mkdir -p {Share}; mount -o loop,prjquota /srv/share.img {Share}");
+        var volume = await scene.CreateVolumeAsync(scene.Two, $"{OnShare} -o size=10M");
+        var other = await scene.CreateVolumeAsync(scene.Two, OnShare);
+        Assert.Equal("yes", await Poll.ForAsync("yes", () => scene.One.DockerAsync($"volume inspect --format '{{{{.Status.SizeEnforced}}}}' {volume}")));
+        Assert.Contains("No space left on device", await scene.Two.RefusedAsync($"run --rm --volume {volume}:/x busybox dd if=/dev/zero of=/x/f bs=1M count=20 conv=fsync"), StringComparison.Ordinal);
+        Assert.InRange(long.Parse(await scene.One.ShAsync($"du -sk {Share}/{volume} | cut -f1"), CultureInfo.InvariantCulture), 9 << 10, 10 << 10);
+        await scene.Two.RunAsync(other, "dd if=/dev/zero of=/x/f bs=1M count=20 conv=fsync");
+        await EndsCleanAsync(scene);
+        await scene.One.ShAsync($"umount {Share}; rm /srv/share.img");
+    }
+
+    async Task<LabScene> ServedAsync(string prepare = "")
     {
         var scene = await lab.SceneAsync(output);
-        await scene.One.ShAsync($"mkdir -p {Share}; start-nfs bare");
+        // Each scene has a directory of its own to serve, as if it were the first.
+        await scene.One.ShAsync($"rm -rf {Share} {LabHost.StateDirectory}/state/export-root; mkdir -p {Share}; {prepare}\nstart-nfs bare");
         await scene.One.KillVolmanAsync();
         await scene.One.StartVolmanAsync(storage: Serving);
         await Poll.UntilAsync("h1 serves the others", async () => await ClientsAsync(scene) == "10.77.0.12 10.77.0.13");
