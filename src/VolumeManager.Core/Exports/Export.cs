@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
@@ -10,8 +11,13 @@ internal abstract class Export
     /// <summary>Beside the volumes on the same file system, so that removal is one rename; no volume's name begins with a dot.</summary>
     internal const string Trash = ".trash";
 
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+
     readonly SyscallLane _lane;
+    readonly SyscallLane _walks = new("usage", maxThreads: 1);
     readonly Mounter _mounter;
+    Pace? _pace;
+    Task _measuring = Task.CompletedTask;
 
     /// <param name="lane">The threads that may hang when this export does. No other export's calls run there.</param>
     private protected Export(DirectoryRoot root, SyscallLane lane)
@@ -43,6 +49,14 @@ internal abstract class Export
     /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
     /// <param name="isHarmless">Whether the call may come to its end when nobody waits for it any more.</param>
     private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false);
+
+    /// <summary>Finds out whether the export can be asked at all, without a thread that could hang.</summary>
+    /// <exception cref="VolumeException">It does not answer.</exception>
+    private protected virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    /// <summary>Makes sure that the root is what the volume's data lies in. May hang.</summary>
+    /// <exception cref="VolumeException">It is not.</exception>
+    private protected abstract void Prepare(Volume volume);
 
     /// <summary>Runs what may hang as long as this export does.</summary>
     private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
@@ -191,6 +205,45 @@ internal abstract class Export
         using var trash = Root.Open(Trash);
         return TreeRemoval.Remove(trash, TrashName(volume), cancellation);
     }, cancellation);
+
+    /// <summary>How many files and directories a second may be looked at to measure volumes.</summary>
+    private protected abstract int EntriesPerSecond { get; }
+
+    /// <summary>Measures how much a volume holds, one volume at a time. That may take long, and is waited for as long as it gets on.</summary>
+    /// <exception cref="VolumeException">The export does not answer, or has not answered to the last time yet.</exception>
+    /// <exception cref="IOException">The volume's directory is missing, or something in it cannot be looked at.</exception>
+    internal async Task<TreeUsage> MeasureAsync(Volume volume, CancellationToken cancellation)
+    {
+        if (!_measuring.IsCompleted) throw new VolumeException($"{Name} has not answered since a volume of it was last measured: see to it");
+        await ReachAsync(cancellation);
+        // Not disposed of: a walk that nobody waits for any more looks at it when the kernel lets it go on.
+        var stop = new CancellationTokenSource();
+        var walk = new TreeWalk(_pace ??= new Pace(EntriesPerSecond), stop.Token);
+        // All on the one thread, so that whatever hangs keeps neither Mounts nor the next walk waiting in line.
+        var measuring = _walks.RunAsync(
+            () =>
+            {
+                Prepare(volume);
+                using var directory = Root.Open(volume.Directory, LibC.O_RDONLY);
+                return walk.Measure(directory);
+            },
+            stop.Token);
+        _measuring = measuring;
+        try
+        {
+            for (var steps = -1L; ; steps = walk.Steps)
+            {
+                await Task.WhenAny(measuring, Task.Delay(s_patience, cancellation));
+                cancellation.ThrowIfCancellationRequested();
+                if (measuring.IsCompleted) return await measuring;
+                if (walk.Steps == steps) throw new VolumeException($"{Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it");
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+        }
+    }
 
     /// <summary>Unique by the id, readable by the name.</summary>
     internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";

@@ -24,11 +24,14 @@ internal sealed class LocalExport : Export
     private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
         () =>
         {
-            Check(volume);
+            Prepare(volume);
             return call();
         }, cancellation);
 
-    void Check(Volume volume)
+    // A million files in less than a minute, by some hundredths of one processor when their inodes are in memory. When they are not it is the disk that sets the pace.
+    private protected override int EntriesPerSecond => 20_000;
+
+    private protected override void Prepare(Volume volume)
     {
         if (RootId.Length == 0 || (volume.Export == RootId && DataRootId.Read(Root.Path) == RootId)) return;
         throw new VolumeException(volume.Export == RootId

@@ -3,6 +3,7 @@ using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Hosts;
@@ -13,9 +14,11 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _reconcile = new(0);
     readonly SemaphoreSlim _clean = new(0);
+    readonly SemaphoreSlim _sample = new(0);
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
     readonly Janitor _janitor;
+    readonly UsageSampler _sampler;
     readonly Settings _settings;
     readonly ILogger _log;
     Task _background = Task.CompletedTask;
@@ -32,6 +35,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
+        _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
     }
 
     internal ThisHost Host { get; }
@@ -70,9 +74,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             throw;
         }
 
-        // Apart, for a purge of millions of files must not keep the reconciler waiting.
+        // Apart, for neither a purge nor a count of millions of files must keep the others waiting.
         daemon._background = Task.WhenAll(
-            daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, daemon._reconcile), daemon.RunPeriodicallyAsync(daemon.CleanAsync, daemon._clean));
+            daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, daemon._reconcile), daemon.RunPeriodicallyAsync(daemon.CleanAsync, daemon._clean),
+            daemon.RunPeriodicallyAsync(daemon._sampler.SampleAsync, daemon._sample, atMost: settings.UsageInterval));
         return daemon;
     }
 
@@ -113,15 +118,18 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     }
 
     /// <summary>Runs a pass at once, on the period, and when woken.</summary>
-    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, SemaphoreSlim wake)
+    /// <param name="atMost">The longest that the period may be; zero for no pass at all.</param>
+    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, SemaphoreSlim wake, TimeSpan? atMost = null)
     {
+        if (atMost == TimeSpan.Zero) return;
+        var period = atMost < _settings.ReconcileInterval ? atMost.Value : _settings.ReconcileInterval;
         await Task.Yield();
         while (!_stopping.IsCancellationRequested)
         {
             try
             {
                 await pass(_stopping.Token);
-                await wake.WaitAsync(_settings.ReconcileInterval, _stopping.Token);
+                await wake.WaitAsync(period, _stopping.Token);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
