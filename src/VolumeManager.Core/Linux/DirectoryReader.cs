@@ -12,6 +12,7 @@ internal sealed partial class DirectoryReader : IDisposable
     byte[]? _buffer;
     int _length;
     int _at;
+    bool _isOver;
 
     // The kernel's own mark behind the last name that was handed out (d_off).
     long _position;
@@ -26,7 +27,7 @@ internal sealed partial class DirectoryReader : IDisposable
     /// <exception cref="LinuxException">The directory cannot be read.</exception>
     internal ReadOnlySpan<byte> Next()
     {
-        while (Directory is not null && (_at < _length || Fill()))
+        while (Directory is not null && !_isOver && (_at < _length || Fill()))
         {
             var entry = _buffer.AsSpan(_at, _length - _at);
             _position = BinaryPrimitives.ReadInt64LittleEndian(entry[8..]);
@@ -67,7 +68,8 @@ internal sealed partial class DirectoryReader : IDisposable
     internal void Reopen(SafeFileHandle directory)
     {
         Directory = directory;
-        _ = LibC.Check(LSeek(directory, _position, whence: 0) < 0 ? -1 : 0, "lseek", "directory");
+        // A directory that was removed has no place to go on from (ext4), and nothing is in it.
+        _isOver = LSeek(directory, _position, whence: 0) < 0;
     }
 
     public void Dispose() => Close();

@@ -105,9 +105,16 @@ public sealed class TreeWalkTests : IDisposable
         await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir keep && echo x > keep/f", _folder.Of("tree"));
         using var stop = new CancellationTokenSource();
         var churn = Enumerable.Range(0, 2).Select(i => ChurnAsync($"churn-{i}", stop.Token)).ToArray();
-        for (var i = 0; i < 300; i++) Assert.InRange(Measure().Files, 3, 2000);
-        await stop.CancelAsync();
-        await Task.WhenAll(churn);
+        try
+        {
+            for (var i = 0; i < 300; i++) Assert.InRange(Measure().Files, 3, 2000);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(churn);
+        }
+
         Assert.Equal(3, Measure().Files);
     }
 
