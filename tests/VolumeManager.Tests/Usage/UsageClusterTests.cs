@@ -91,8 +91,8 @@ public class UsageClusterTests
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(6) };
         await cluster[1].StartAsync();
         foreach (var name in new[] { "first", "long", "last" }) Assert.Equal("", await cluster[1].Engine.CreateAsync(name));
-        // Some seconds at the pace of a local disk.
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && for d in $(seq 40); do mkdir $d; (cd $d && seq 1000 | xargs touch); done", cluster[1].DataOf("long"));
+        // A second at the pace of a local disk.
+        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && for d in $(seq 20); do mkdir $d; (cd $d && seq 1000 | xargs touch); done", cluster[1].DataOf("long"));
         await cluster[1].StopAsync();
 
         cluster[0].Settings = cluster[0].Settings.Measuring(s_once);
@@ -109,7 +109,7 @@ public class UsageClusterTests
         await cluster.ExecuteAsync("UPDATE catalog SET sampler_until = now() - interval '1 second'");
         await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") == 3, "the others are measured");
         Assert.Equal(1, await CountAsync(cluster, "usage_samples JOIN hosts ON hosts.id = host_id WHERE hosts.name = 'host-0'"));
-        Assert.Equal(40_041, await cluster.ScalarAsync<long>("SELECT used_files FROM volumes WHERE name = 'long'"));
+        Assert.Equal(20_021, await cluster.ScalarAsync<long>("SELECT used_files FROM volumes WHERE name = 'long'"));
     }
 
     [Fact]
