@@ -231,7 +231,7 @@ internal abstract class Export
         _measuring = measuring;
         try
         {
-            for (var steps = -1L; ; steps = walk.Steps)
+            for (var steps = walk.Steps; ; steps = walk.Steps)
             {
                 await Task.WhenAny(measuring, Task.Delay(s_patience, cancellation));
                 cancellation.ThrowIfCancellationRequested();

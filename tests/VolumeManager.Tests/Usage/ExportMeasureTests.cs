@@ -36,6 +36,16 @@ public sealed class ExportMeasureTests : IDisposable
     }
 
     [Fact]
+    public async Task An_export_that_does_not_get_on_is_given_up()
+    {
+        _folder.Make("v");
+        var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
+        var error = await Assert.ThrowsAsync<VolumeException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
+        Assert.Contains("the export that hangs does not answer (no reply for 15 s)", error.Message, StringComparison.Ordinal);
+        export.Go.Set();
+    }
+
+    [Fact]
     public async Task A_missing_directory_is_the_volumes_own_trouble()
     {
         var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
