@@ -36,6 +36,13 @@ internal static class UsageRows
             """,
         ]);
 
+    /// <summary>Adds a sample of another catalog, unless it is there.</summary>
+    internal static FormattableString Append(UsageSample sample) => $"""
+        INSERT INTO usage_samples (volume_id, taken_at, bytes, files, host_id)
+        VALUES ({sample.VolumeId}, {sample.TakenAt}, {sample.Bytes}, {sample.Files}, {sample.HostId})
+        ON CONFLICT DO NOTHING
+        """;
+
     /// <summary>Makes a host the one that measures for all, or prolongs that; for no time, lets go of it.</summary>
     internal static Change Claim(Guid hostId, TimeSpan time) => Change.Quiet($"""
         UPDATE catalog SET sampler_host_id = {hostId}, sampler_until = now() + {time}
