@@ -58,11 +58,14 @@ internal sealed record Settings
     /// <summary>How long a removed volume's directory waits in the trash; zero deletes at once.</summary>
     public TimeSpan TrashRetention { get; init; } = TimeSpan.FromHours(24);
 
-    /// <summary>How long events are kept.</summary>
+    /// <summary>How long events and samples of usage are kept.</summary>
     public TimeSpan HistoryRetention { get; init; } = TimeSpan.FromDays(90);
 
     /// <summary>How often catalog and kernel are compared, and the trash is looked through.</summary>
     public TimeSpan ReconcileInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often the volumes' usage is measured; zero: never.</summary>
+    public TimeSpan UsageInterval { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>How long after an engine's start mounts of its dead predecessor are kept that nothing holds.</summary>
     public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(30);

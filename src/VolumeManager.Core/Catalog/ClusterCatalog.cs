@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Ledger;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Catalog;
@@ -358,7 +359,18 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override Task ForgetAsync(Volume volume) => _database.ApplyAsync(VolumeRows.Forget(volume));
 
-    internal override async Task<int> PruneHistoryAsync(DateTime before, int limit) => _isJanitor ? await _database.ApplyAsync(Change.Quiet(EventRows.Prune(before, limit))) : 0;
+    internal override async Task<int> PruneAsync(FormattableString oldest) => _isJanitor ? await _database.ApplyAsync(Change.Quiet(oldest)) : 0;
+
+    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation)
+    {
+        var due = new List<Volume>();
+        if (_link.IsOnline) await _database.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        return due;
+    }
+
+    internal override async Task<bool> ClaimSamplerAsync(TimeSpan time) => await _database.ApplyAsync(UsageRows.Claim(_host.Id, time)) > 0;
+
+    internal override Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before) => _database.ApplyAsync(UsageRows.Keep(sample, before));
 
     /// <summary>Makes a change that is of no volume, as the member that this host is.</summary>
     /// <returns>Whether it was made.</returns>

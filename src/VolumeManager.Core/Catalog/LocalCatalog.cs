@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Catalog;
@@ -103,7 +104,19 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override Task ForgetAsync(Volume volume) => _file.ApplyAsync(VolumeRows.Forget(volume));
 
-    internal override Task<int> PruneHistoryAsync(DateTime before, int limit) => _file.ReadAsync(db => db.ExecuteAsync(EventRows.Prune(before, limit)), CancellationToken.None);
+    internal override Task<int> PruneAsync(FormattableString oldest) => _file.ReadAsync(db => db.ExecuteAsync(oldest), CancellationToken.None);
+
+    internal override Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
+    {
+        var due = new List<Volume>();
+        await db.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)));
+        return due;
+    }, cancellation);
+
+    internal override async Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before)
+    {
+        if (await _file.ApplyAsync(UsageRows.Keep(sample, before))) Index.SetUsage(volume.Name, sample);
+    }
 
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
 

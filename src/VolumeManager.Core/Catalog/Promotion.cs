@@ -5,6 +5,7 @@ using System.Text;
 using Npgsql;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Catalog;
@@ -61,6 +62,7 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         if (dryRun) return new Moved(volumes.Count, mounts, events);
         // History takes long and is in nobody's way; then volumes and mounts at once, while the cluster's changes wait.
         await database.RunAsync(connection => MoveEventsAsync(connection, local, progress, cancellation), cancellation);
+        await database.RunAsync(connection => MoveSamplesAsync(connection, local, cancellation), cancellation);
         await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: false, cancellation), cancellation);
         await WriteLedgerAsync(local, volumes);
         return new Moved(volumes.Count, mounts, events);
@@ -123,6 +125,28 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             await ApplyAsync(connection, batch);
             moved += batch.Count;
             if (moved % (100 * Batch) == 0) await progress.WriteLineAsync($"{moved} events …");
+        }
+    }
+
+    /// <returns>How many samples of usage.</returns>
+    static async Task<long> MoveSamplesAsync(NpgsqlConnection connection, CatalogConnection local, CancellationToken cancellation)
+    {
+        var (moved, last, volume) = (0L, DateTime.UnixEpoch, Guid.Empty);
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var batch = new List<FormattableString>();
+            var (after, afterVolume) = (last, volume);
+            await local.ReadAsync(
+                $"SELECT volume_id, taken_at, bytes, files, host_id FROM usage_samples WHERE taken_at > {after} OR (taken_at = {after} AND volume_id > {afterVolume}) ORDER BY taken_at, volume_id LIMIT {Batch}",
+                row =>
+                {
+                    (volume, last) = (row.GetGuid(0), row.GetUtc(1));
+                    batch.Add(UsageRows.Append(new UsageSample { VolumeId = volume, TakenAt = last, Bytes = row.GetInt64(2), Files = row.GetInt64(3), HostId = row.GetGuid(4) }));
+                });
+            if (batch.Count == 0) return moved;
+            await ApplyAsync(connection, batch);
+            moved += batch.Count;
         }
     }
 

@@ -1,5 +1,6 @@
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Catalog;
@@ -77,9 +78,21 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
 
     internal abstract Task ForgetAsync(Volume volume);
 
-    /// <summary>Deletes a batch of the oldest events.</summary>
-    /// <returns>How many.</returns>
-    internal abstract Task<int> PruneHistoryAsync(DateTime before, int limit);
+    /// <summary>Deletes a batch of the oldest events or samples.</summary>
+    /// <returns>How many. None when another host looks after them.</returns>
+    internal abstract Task<int> PruneAsync(FormattableString oldest);
+
+    /// <summary>The volumes on NFS and of a data root that are to be measured, those first that wait longest. Empty while the shared catalog is away.</summary>
+    /// <param name="before">Those that were measured later have time.</param>
+    /// <param name="after">The last one of the batch before.</param>
+    internal abstract Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation);
+
+    /// <summary>Makes this host the one of the cluster that measures, for some time; called again to prolong that, and with no time to let go of it.</summary>
+    /// <returns>False while another host is.</returns>
+    internal virtual Task<bool> ClaimSamplerAsync(TimeSpan time) => Task.FromResult(true);
+
+    /// <summary>Writes down what a volume was found to hold, unless that was done since <paramref name="before"/>.</summary>
+    internal abstract Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before);
 
     /// <summary>Adds an event that nobody waits for. It is lost if the daemon dies within the next moment.</summary>
     internal abstract void Record(Event entry);

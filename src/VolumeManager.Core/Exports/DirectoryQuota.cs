@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
@@ -106,16 +107,16 @@ internal sealed class DirectoryQuota(DirectoryRoot root)
         _mode = mode;
     }
 
-    /// <summary>What the volume holds, without looking at its files.</summary>
+    /// <summary>What the volume holds, without looking at its files: what du(1) finds, and files which are deleted but still open besides.</summary>
     /// <returns>Null where its files have to be counted: it has no project of its own.</returns>
-    internal (long Bytes, long Files)? ReadUsage(Volume volume)
+    internal TreeUsage? ReadUsage(Volume volume)
     {
         using var directory = root.Open(volume.Directory, LibC.O_RDONLY);
         if (ProjectQuota.ModeOf(directory) == ProjectQuota.Mode.None || WhyShared(volume.Directory, directory) is not null) return null;
         var project = ProjectQuota.ProjectOf(directory);
         if (WhyForeign(volume, project) is not null) return null;
         var usage = ProjectQuota.UsageOf(directory, project.Id);
-        return (usage.Bytes, usage.Files);
+        return new TreeUsage(usage.Bytes, usage.Files);
     }
 
     /// <summary>Takes the limit from the project of a directory that is about to be deleted: the next one with that id starts afresh.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
@@ -10,8 +11,13 @@ internal abstract class Export
     /// <summary>Beside the volumes on the same file system, so that removal is one rename; no volume's name begins with a dot.</summary>
     internal const string Trash = ".trash";
 
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+
     readonly SyscallLane _lane;
+    readonly SyscallLane _walks = new("usage", maxThreads: 1);
     readonly Mounter _mounter;
+    Pace? _pace;
+    Task _measuring = Task.CompletedTask;
 
     /// <param name="lane">The threads that may hang when this export does. No other export's calls run there.</param>
     private protected Export(DirectoryRoot root, SyscallLane lane)
@@ -45,7 +51,20 @@ internal abstract class Export
     /// <summary>Makes sure that the root is what the volume's data lies in, then runs <paramref name="call"/>; both where they may hang.</summary>
     /// <exception cref="VolumeException">It is not, or cannot be reached.</exception>
     /// <param name="isHarmless">Whether the call may come to its end when nobody waits for it any more.</param>
-    private protected abstract Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false);
+    private protected virtual Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
+        () =>
+        {
+            Prepare(volume);
+            return call();
+        }, cancellation);
+
+    /// <summary>Finds out whether the export can be asked at all, without a thread that could hang.</summary>
+    /// <exception cref="VolumeException">It does not answer.</exception>
+    private protected virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    /// <summary>Makes sure that the root is what the volume's data lies in. May hang.</summary>
+    /// <exception cref="VolumeException">It is not.</exception>
+    private protected abstract void Prepare(Volume volume);
 
     /// <summary>Runs what may hang as long as this export does.</summary>
     private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
@@ -207,17 +226,6 @@ internal abstract class Export
     /// <summary>What Status says of the volume's <c>size</c>: "yes" where it is enforced, "no: " and why where it is not. Touches no disk.</summary>
     internal virtual string SizeEnforced(Volume volume) => Quota?.DescribeLimit(volume) ?? "no: the NFS server must limit it";
 
-    /// <summary>
-    /// What the kernel's quota counts for the volume: bytes on disk and inodes, its own directory among them. What du(1) finds, and files which are deleted but still open
-    /// besides.
-    /// </summary>
-    /// <returns>Null where the volume has no quota: its files must be counted.</returns>
-    /// <exception cref="VolumeException">The export cannot be reached.</exception>
-    /// <exception cref="LinuxException">The directory is gone, or the file system does not answer.</exception>
-    internal Task<(long Bytes, long Files)?> TryReadUsageAsync(Volume volume, CancellationToken cancellation) => Quota is not { } quota
-        ? Task.FromResult<(long, long)?>(null)
-        : RunAsync(volume, () => quota.ReadUsage(volume), cancellation, isHarmless: true);
-
     /// <summary>Finds out, for Status, whether the size of volumes is enforced that nobody has mounted since volman started. What fails for one is asked again in the next pass.</summary>
     /// <param name="volumes">All volumes of this export that have a size.</param>
     internal Task LearnLimitsAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) =>
@@ -252,6 +260,47 @@ internal abstract class Export
     }
 
     Task _learning = Task.CompletedTask;
+
+    /// <summary>How many files and directories a second may be looked at to measure volumes.</summary>
+    // A million files in a minute, by a tenth of one processor when their inodes are in memory. When they are not it is the disk that sets the pace.
+    private protected virtual int EntriesPerSecond => 20_000;
+
+    /// <summary>Measures how much a volume holds, one volume at a time: by its quota where it has one, else by a walk. That may take long, and is waited for as long as it gets on.</summary>
+    /// <exception cref="VolumeException">The export does not answer, or has not answered to the last time yet.</exception>
+    /// <exception cref="IOException">The volume's directory is missing, or something in it cannot be looked at.</exception>
+    internal async Task<TreeUsage> MeasureAsync(Volume volume, CancellationToken cancellation)
+    {
+        if (!_measuring.IsCompleted) throw new VolumeException($"{Name} has not answered since a volume of it was last measured: see to it");
+        await ReachAsync(cancellation);
+        // Not disposed of: a walk that nobody waits for any more looks at it when the kernel lets it go on.
+        var stop = new CancellationTokenSource();
+        var walk = new TreeWalk(_pace ??= new Pace(EntriesPerSecond), stop.Token);
+        // All on the one thread, so that whatever hangs keeps neither Mounts nor the next walk waiting in line.
+        var measuring = _walks.RunAsync(
+            () =>
+            {
+                Prepare(volume);
+                if (Quota?.ReadUsage(volume) is { } counted) return counted;
+                using var directory = Root.Open(volume.Directory, LibC.O_RDONLY);
+                return walk.Measure(directory);
+            },
+            stop.Token);
+        _measuring = measuring;
+        try
+        {
+            for (var steps = walk.Steps; ; steps = walk.Steps)
+            {
+                await Task.WhenAny(measuring, Task.Delay(s_patience, cancellation));
+                cancellation.ThrowIfCancellationRequested();
+                if (measuring.IsCompleted) return await measuring;
+                if (walk.Steps == steps) throw new VolumeException($"{Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it");
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+        }
+    }
 
     /// <summary>Unique by the id, readable by the name.</summary>
     internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";

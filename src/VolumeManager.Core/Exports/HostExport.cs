@@ -48,10 +48,9 @@ internal sealed class HostExport : Export
             return true;
         }, cancellation, isHarmless: true);
 
-    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
-        () =>
-        {
-            if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
-            return IsThere ? call() : throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}, mount its disk");
-        }, cancellation);
+    private protected override void Prepare(Volume volume)
+    {
+        if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
+        if (!IsThere) throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}, mount its disk");
+    }
 }

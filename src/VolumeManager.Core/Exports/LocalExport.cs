@@ -41,14 +41,7 @@ internal sealed class LocalExport : Export
 
     internal override string Name => $"the disk of {Root.Path}";
 
-    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
-        () =>
-        {
-            Check(volume);
-            return call();
-        }, cancellation);
-
-    void Check(Volume volume)
+    private protected override void Prepare(Volume volume)
     {
         if (IsShared && volume.Export != RootId)
         {

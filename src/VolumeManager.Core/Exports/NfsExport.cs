@@ -79,10 +79,13 @@ internal sealed class NfsExport : Export
         }
     }
 
-    async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
+    // Each may be a question to the server, which has all hosts' containers to serve.
+    private protected override int EntriesPerSecond => 5_000;
+
+    private protected override async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
 
     /// <summary>Sees that the export is mounted, is the server's own now, and has a trash. May come back when nobody waits for it any more.</summary>
-    void Prepare(Volume volume)
+    private protected override void Prepare(Volume volume)
     {
         _usedAt = Environment.TickCount64;
         // Asked outside the gate: who hangs in the question keeps nobody from mounting the export anew.

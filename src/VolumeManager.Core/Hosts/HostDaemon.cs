@@ -3,6 +3,7 @@ using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Hosts;
@@ -13,9 +14,11 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _reconcile = new(0);
     readonly SemaphoreSlim _clean = new(0);
+    readonly SemaphoreSlim _sample = new(0);
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
     readonly Janitor _janitor;
+    readonly UsageSampler _sampler;
     readonly Settings _settings;
     readonly ILogger _log;
     Task _background = Task.CompletedTask;
@@ -32,6 +35,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
+        _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
     }
 
     internal ThisHost Host { get; }
@@ -73,10 +77,11 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             throw;
         }
 
-        // Apart, for a purge of millions of files must not keep the reconciler waiting.
+        // Apart, for neither a purge nor a count of millions of files must keep the others waiting.
         daemon._background = Task.WhenAll(
             daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, settings.ReconcileInterval, daemon._reconcile),
             daemon.RunPeriodicallyAsync(daemon.CleanAsync, settings.ReconcileInterval, daemon._clean),
+            settings.UsageInterval > TimeSpan.Zero ? daemon.RunPeriodicallyAsync(daemon._sampler.SampleAsync, TimeSpan.FromTicks(Math.Min(settings.UsageInterval.Ticks, settings.ReconcileInterval.Ticks)), daemon._sample) : Task.CompletedTask,
             catalog is ClusterCatalog shared ? daemon.ServeAsync(shared, logs) : Task.CompletedTask);
         return daemon;
     }

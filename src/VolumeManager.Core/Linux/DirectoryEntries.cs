@@ -16,13 +16,7 @@ internal static partial class DirectoryEntries
         Span<byte> buffer = stackalloc byte[16 * 1024];
         while (names.Count == 0)
         {
-            int length;
-            unsafe
-            {
-                fixed (byte* start = buffer) length = (int)Syscall(Getdents64, directory, start, (nuint)buffer.Length);
-            }
-
-            LibC.Check(length, "getdents64", "directory");
+            var length = Read(directory, buffer);
             if (length == 0) break;
             for (var at = 0; at < length; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer[(at + 16)..]))
             {
@@ -33,6 +27,14 @@ internal static partial class DirectoryEntries
         }
 
         return names;
+    }
+
+    /// <summary>Reads the next entries as the kernel writes them.</summary>
+    /// <returns>How many bytes; none at the end.</returns>
+    /// <exception cref="LinuxException">The directory cannot be read.</exception>
+    internal static unsafe int Read(SafeFileHandle directory, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer) return LibC.Check((int)Syscall(Getdents64, directory, start, (nuint)buffer.Length), "getdents64", "directory");
     }
 
     // Not libc's getdents64(): glibc has it since 2.30 only, and .NET runs on 2.27.

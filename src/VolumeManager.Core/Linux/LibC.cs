@@ -19,6 +19,7 @@ internal static partial class LibC
     internal const int O_RDWR = 0x2;
     internal const int O_CREAT = 0x40;
     internal const int O_PATH = 0x200000;
+    internal const int O_NOATIME = 0x40000;
     internal const int O_CLOEXEC = 0x80000;
 
     // These two differ between x86 and ARM (asm/fcntl.h).
@@ -41,7 +42,10 @@ internal static partial class LibC
     internal const int LOCK_NB = 4;
 
     internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_NLINK = 0x4;
     internal const uint STATX_INO = 0x100;
+    internal const uint STATX_BLOCKS = 0x400;
+    internal const ulong STATX_ATTR_AUTOMOUNT = 0x1000;
     internal const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
     internal const uint PRJQUOTA = 2;
     internal const int SUBCMDSHIFT = 8;
@@ -58,6 +62,7 @@ internal static partial class LibC
     internal const uint FS_XFLAG_PROJINHERIT = 0x200;
 
     internal const int S_IFMT = 0xF000;
+    internal const int S_IFDIR = 0x4000;
     internal const int S_IFSOCK = 0xC000;
 
     internal const int ENOENT = 2;
@@ -136,8 +141,10 @@ internal static partial class LibC
     internal struct StatxBuffer
     {
         [FieldOffset(8)] internal ulong Attributes;
+        [FieldOffset(16)] internal uint Links;
         [FieldOffset(28)] internal ushort Mode;
         [FieldOffset(32)] internal ulong Inode;
+        [FieldOffset(48)] internal ulong Blocks;
         [FieldOffset(56)] internal ulong AttributesMask;
         [FieldOffset(136)] internal uint DeviceMajor;
         [FieldOffset(140)] internal uint DeviceMinor;

@@ -2,10 +2,11 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
+using VolumeManager.Usage;
 
 namespace VolumeManager.Volumes;
 
-/// <summary>Deletes what has had its time: trashed directories after their retention, and events after theirs.</summary>
+/// <summary>Deletes what has had its time: trashed directories after their retention, and events and samples of usage after theirs.</summary>
 internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, History history, ExportTable exports, ILogger log)
 {
     const int Batch = 1000;
@@ -47,8 +48,12 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 
     async Task PruneHistoryAsync(CancellationToken cancellation)
     {
-        while (!cancellation.IsCancellationRequested && await catalog.PruneHistoryAsync(catalog.Now - settings.HistoryRetention, Batch) > 0)
+        var before = catalog.Now - settings.HistoryRetention;
+        foreach (var oldest in (FormattableString[])[EventRows.Prune(before, Batch), UsageRows.Prune(before, Batch)])
         {
+            while (!cancellation.IsCancellationRequested && await catalog.PruneAsync(oldest) > 0)
+            {
+            }
         }
     }
 

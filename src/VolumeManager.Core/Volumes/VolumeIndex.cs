@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using VolumeManager.Catalog;
 using VolumeManager.Mounts;
+using VolumeManager.Usage;
 
 namespace VolumeManager.Volumes;
 
@@ -22,7 +23,21 @@ internal sealed class VolumeIndex(Guid hostId)
     internal bool TryFind(string name, [NotNullWhen(true)] out Volume? volume) => _byName.TryGetValue(name, out volume) && IsThere(volume);
 
     /// <summary>Makes a committed change seen. The caller holds the volume's lock, and is the only one who changes volumes.</summary>
-    internal void Put(Volume volume) => _byName[volume.Name] = volume;
+    internal void Put(Volume volume) => _byName.AddOrUpdate(
+        volume.Name,
+        static (_, changed) => changed,
+        static (_, known, changed) => known.Id == changed.Id ? changed with { UsedBytes = known.UsedBytes, UsedFiles = known.UsedFiles, SampledAt = known.SampledAt } : changed,
+        volume);
+
+    /// <summary>Takes in what a volume was found to hold. Under no lock: a Mount that waits for its disk must not keep it waiting, and what others change of the volume
+    /// meanwhile stays.</summary>
+    internal void SetUsage(string name, UsageSample sample)
+    {
+        while (_byName.TryGetValue(name, out var known) && known.Id == sample.VolumeId
+            && !_byName.TryUpdate(name, known with { UsedBytes = sample.Bytes, UsedFiles = sample.Files, SampledAt = sample.TakenAt }, known))
+        {
+        }
+    }
 
     /// <summary>Takes in what the shared catalog said, unless something later is known. This host's own mounts stay as they are.</summary>
     /// <param name="anew">What was known before may be of another history: a backup, or a server that took over and had not heard all.</param>

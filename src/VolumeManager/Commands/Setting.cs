@@ -54,10 +54,12 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { Migrate = bool.TryParse(v, out var on) ? on : throw new FormatException("write true or false") } }),
         new("trash-retention", "How long a removed volume's data is kept; 0 deletes at once [default: 24h]",
             (b, v) => b with { Settings = b.Settings with { TrashRetention = Duration(v) } }),
-        new("history-retention", "How long events are kept [default: 90d]",
+        new("history-retention", "How long events and samples of usage are kept [default: 90d]",
             (b, v) => b with { Settings = b.Settings with { HistoryRetention = Positive(v) } }),
         new("reconcile-interval", "How often catalog and kernel are compared [default: 1m]",
             (b, v) => b with { Settings = b.Settings with { ReconcileInterval = Timer(Positive(v)) } }),
+        new("usage-interval", "How often it is measured how much each volume holds, by one host for all; 0 never does [default: 15m]",
+            (b, v) => b with { Settings = b.Settings with { UsageInterval = Duration(v) is var interval && (interval == TimeSpan.Zero || interval.TotalSeconds >= 1) ? interval : throw new FormatException("write 0 or a duration of at least 1s") } }),
         new("engine-grace", "How long after an engine's start the mounts of its dead predecessor are kept that no container holds [default: 30s]",
             (b, v) => b with { Settings = b.Settings with { EngineGrace = Timer(Duration(v)) } }),
         new("log-level", "trace, debug, information, warning, error or critical [default: information]",
@@ -66,8 +68,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
 
-    /// <summary>Keys of settings that come with usage and the admin API. Passing over them in silence would run something else than was asked for.</summary>
-    internal static readonly string[] Later = ["admin-socket", "usage-interval"];
+    /// <summary>Keys of settings that come with the admin API. Passing over them in silence would run something else than was asked for.</summary>
+    internal static readonly string[] Later = ["admin-socket"];
 
     internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
 

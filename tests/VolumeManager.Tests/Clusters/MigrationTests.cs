@@ -5,6 +5,7 @@ using VolumeManager.Exports;
 using VolumeManager.Hosts;
 using VolumeManager.Postgres;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.Usage;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -109,6 +110,16 @@ public class MigrationTests
         await using (var local = host.OpenCatalog())
         {
             before = await local.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync();
+            // More than are moved at a time, and several of one moment.
+            local.UsageSamples.AddRange(Enumerable.Range(0, 1800).Select(i => new UsageSample
+            {
+                VolumeId = Guid.NewGuid(),
+                TakenAt = new DateTime(2026, 1, 1, 0, i / 30, 0, DateTimeKind.Utc),
+                Bytes = i,
+                Files = 1,
+                HostId = Guid.NewGuid(),
+            }));
+            await local.SaveChangesAsync();
             // A catalog of before there were operations.
             await local.Database.ExecuteSqlAsync($"UPDATE events SET operation = NULL WHERE id % 2 = 0");
         }
@@ -133,6 +144,7 @@ public class MigrationTests
         Assert.Equal(tried, await PromoteAsync(dryRun: false));
         Assert.Contains("was moved into a cluster already", (await Assert.ThrowsAsync<VolumeException>(() => PromoteAsync(dryRun: false))).Message, StringComparison.Ordinal);
         Assert.Equal(before, await shared.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync());
+        Assert.Equal((1800, 1800 * 1799 / 2), (await shared.UsageSamples.CountAsync(), await shared.UsageSamples.SumAsync(s => s.Bytes)));
         Assert.Equal(3, await shared.Volumes.CountAsync());
 
         host.Settings = host.Settings with { Database = database };

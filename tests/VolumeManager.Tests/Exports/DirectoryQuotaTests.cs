@@ -54,7 +54,7 @@ public sealed class DirectoryQuotaTests
         Assert.Equal(2 * Limit, await QuotaDisk.FillAsync(root.Path + "/other/f"));
         foreach (var volume in new[] { full, other })
         {
-            var usage = quota.ReadUsage(volume)!.Value;
+            var usage = quota.ReadUsage(volume)!;
             Assert.Equal(await ShellCommand.RunAsync("du", "-s", "-B1", root.Path + "/" + volume.Name), $"{usage.Bytes}\t{root.Path}/{volume.Name}");
             Assert.Equal(2, usage.Files);
         }

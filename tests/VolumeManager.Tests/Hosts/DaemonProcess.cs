@@ -42,6 +42,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
             "--lease", $"{settings.Lease.TotalSeconds:0}s", "--takeover-grace", $"{settings.TakeoverGrace.TotalSeconds:0}s",
             "--trash-retention", $"{settings.TrashRetention.TotalSeconds:0}s", "--reconcile-interval", $"{settings.ReconcileInterval.TotalMilliseconds:0}ms",
+            "--usage-interval", settings.UsageInterval == TimeSpan.Zero ? "0" : $"{settings.UsageInterval.TotalMilliseconds:0}ms",
             .. settings.Database.Length > 0 ? ["--database", settings.Database] : Array.Empty<string>(),
         ])
         {

@@ -37,6 +37,8 @@ public sealed class TestHost : IAsyncDisposable
             HostName = name,
             Database = database,
             EngineGrace = TimeSpan.Zero,
+            // What a volume is told to be stays the same between two questions; tests of usage say how often.
+            UsageInterval = TimeSpan.Zero,
             BootIdFile = BootIdFile,
         };
         _database = direct ?? (database.Length > 0 ? database : null);

@@ -24,9 +24,15 @@ public sealed class LibCTests : IDisposable
     [CompilerFact]
     public async Task The_attributes_of_statx_are_where_the_kernel_writes_them()
     {
-        var compiled = await CompiledAsync(["offsetof(struct statx, stx_attributes)", "offsetof(struct statx, stx_attributes_mask)", "sizeof(struct statx)"]);
+        var compiled = await CompiledAsync(
+        [
+            "offsetof(struct statx, stx_attributes)", "offsetof(struct statx, stx_attributes_mask)", "offsetof(struct statx, stx_nlink)", "offsetof(struct statx, stx_blocks)", "sizeof(struct statx)",
+        ]);
         Assert.Equal(
-            [OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Attributes)), OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
+            [
+                OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Attributes)), OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.AttributesMask)), OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Links)), OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Blocks)),
+                Marshal.SizeOf<LibC.StatxBuffer>(),
+            ],
             compiled.Values);
     }
 
@@ -35,8 +41,8 @@ public sealed class LibCTests : IDisposable
     {
         var number = (nint)typeof(DirectoryEntries).GetField("Getdents64", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!;
         var compiled = await CompiledAsync(
-            ["SYS_getdents64", "offsetof(struct dirent64, d_reclen)", "offsetof(struct dirent64, d_name)", "sizeof(((struct dirent64 *)0)->d_reclen)"]);
-        Assert.Equal([number, 16, 19, 2], compiled.Values);
+            ["SYS_getdents64", "offsetof(struct dirent64, d_off)", "offsetof(struct dirent64, d_reclen)", "offsetof(struct dirent64, d_name)", "sizeof(((struct dirent64 *)0)->d_reclen)"]);
+        Assert.Equal([number, 8, 16, 19, 2], compiled.Values);
     }
 
     [CompilerFact]

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+using VolumeManager.Hosts;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Usage;
+
+/// <summary>
+/// Measures the volumes whose time has come, one after the other and by one host of the cluster at a time. What is measured is written down at once, so that another host
+/// goes on where this one ends.
+/// </summary>
+internal sealed partial class UsageSampler(ThisHost host, Settings settings, VolumeCatalog catalog, ExportTable exports, ILogger log)
+{
+    const int Batch = 500;
+
+    // A host that is killed keeps the others from measuring for this long; one that lives prolongs it in time for two attempts to fail.
+    static readonly TimeSpan s_claimTime = TimeSpan.FromMinutes(2);
+
+    // Volumes that could not be measured, and when they are tried again. Another host may be able to.
+    readonly Dictionary<Guid, DateTime> _putOff = [];
+    HashSet<Export> _silent = [];
+
+    /// <summary>One pass over all that is due. It costs one question when nothing is.</summary>
+    internal async Task SampleAsync(CancellationToken cancellation)
+    {
+        var before = catalog.Now - settings.UsageInterval;
+        try
+        {
+            if ((await ReadDueAsync(before, after: null, limit: 1, cancellation)).Count == 0 || !await catalog.ClaimSamplerAsync(s_claimTime)) return;
+            using var pass = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var prolonging = ProlongAsync(pass);
+            try
+            {
+                await MeasureDueAsync(before, pass.Token);
+            }
+            finally
+            {
+                await pass.CancelAsync();
+                await prolonging;
+                // What cannot be measured from here another host may reach.
+                await catalog.ClaimSamplerAsync(TimeSpan.Zero);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            LogEnded("it is not known whether this host is still the one that measures");
+        }
+        catch (VolumeException e)
+        {
+            LogEnded(e.Message);
+        }
+    }
+
+    Task<List<Volume>> ReadDueAsync(DateTime before, Volume? after, int limit, CancellationToken cancellation) =>
+        catalog.ReadUnmeasuredAsync(before, exports.Local.RootId, after, limit, cancellation);
+
+    /// <summary>Keeps this host the one that measures, however long a walk takes; ends the pass when that is in doubt.</summary>
+    async Task ProlongAsync(CancellationTokenSource pass)
+    {
+        try
+        {
+            do
+            {
+                await Task.Delay(s_claimTime / 4, pass.Token);
+            }
+            while (await catalog.ClaimSamplerAsync(s_claimTime));
+        }
+        catch (Exception e) when (e is OperationCanceledException or VolumeException)
+        {
+            // The pass is over, or the catalog is away.
+        }
+
+        await pass.CancelAsync();
+    }
+
+    async Task MeasureDueAsync(DateTime before, CancellationToken cancellation)
+    {
+        var began = Stopwatch.GetTimestamp();
+        foreach (var (id, _) in _putOff.Where(p => p.Value <= catalog.Now).ToList()) _putOff.Remove(id);
+        var silent = new HashSet<Export>();
+        var measured = 0;
+        for (List<Volume> due = []; (due = await ReadDueAsync(before, due.LastOrDefault(), Batch, cancellation)).Count > 0;)
+        {
+            foreach (var volume in due)
+            {
+                if (await TryMeasureAsync(volume, silent, cancellation) is not { } usage) continue;
+                var sample = new UsageSample { VolumeId = volume.Id, TakenAt = catalog.Now, Bytes = usage.Bytes, Files = usage.Files, HostId = host.Id };
+                await catalog.KeepUsageAsync(volume, sample, before);
+                measured++;
+            }
+        }
+
+        _silent = silent;
+        LogMeasured(measured, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    /// <summary>Null for what is passed over: in this pass, because its export is silent, or for a while, because it cannot be measured itself.</summary>
+    /// <param name="silent">The exports that have not answered in this pass.</param>
+    async Task<TreeUsage?> TryMeasureAsync(Volume volume, HashSet<Export> silent, CancellationToken cancellation)
+    {
+        if (_putOff.ContainsKey(volume.Id)) return null;
+        try
+        {
+            var export = exports.Of(volume);
+            if (silent.Contains(export)) return null;
+            try
+            {
+                return await export.MeasureAsync(volume, cancellation);
+            }
+            catch (VolumeException e)
+            {
+                silent.Add(export);
+                // Once an outage.
+                if (!_silent.Contains(export)) LogSilent(export.Name, e.Message);
+            }
+        }
+        catch (Exception e) when (e is IOException or FormatException)
+        {
+            // Missing; in a form that this host does not read; or options of a later volman.
+            _putOff[volume.Id] = catalog.Now + settings.UsageInterval;
+            LogPutOff(volume.Name, e.Message);
+        }
+
+        return null;
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Usage: {Count} volumes measured in {Seconds:0.0} s")]
+    partial void LogMeasured(int count, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Usage: the volumes of {Export} are not measured for now: {Reason}")]
+    partial void LogSilent(string export, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Usage: volume {Volume} cannot be measured now: {Reason}")]
+    partial void LogPutOff(string volume, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Usage: measuring ends for now: {Reason}")]
+    partial void LogEnded(string reason);
+}
