@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -146,7 +147,7 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         var index = new VolumeIndex(state.HostId);
         await index.LoadAsync(local);
         List<Volume> volumes = [.. index.All];
-        await local.ReadAsync(VolumeRows.Removed, row => volumes.Add(VolumeRows.Read(row)));
+        volumes.AddRange(await TrashRows.ReadAsync(local, FormattableStringFactory.Create(TrashRows.InTrash)));
         return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
     }
 

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using VolumeManager.Admin;
 using VolumeManager.Catalog;
 using VolumeManager.Docker;
 using VolumeManager.Hosts;
@@ -43,8 +44,13 @@ internal static partial class ServeCommand
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
         var api = new VolumeDriverApi(opening.Task, settings.Database.Length > 0, engine, logs.CreateLogger<VolumeDriverApi>());
-        app.Run(api.HandleAsync);
-        app.Lifetime.ApplicationStopping.Register(() => PluginSocket.Remove(settings.Socket));
+        var admin = new AdminApi(opening.Task, logs.CreateLogger<AdminApi>());
+        app.Run(http => AdminConnection.Is(http) ? admin.HandleAsync(http) : api.HandleAsync(http));
+        app.Lifetime.ApplicationStopping.Register(() =>
+        {
+            ListenSocket.Remove(settings.Socket);
+            ListenSocket.Remove(settings.AdminSocket);
+        });
 
         foreach (var variable in SettingsBinder.UnknownVariables()) LogUnknownVariable(log, variable);
 
@@ -84,8 +90,11 @@ internal static partial class ServeCommand
             // RequestBody bounds what it reads, and says so in the protocol's own form.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.ListenUnixSocket(settings.Socket);
+            kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
         });
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = _ => PluginSocket.Bind(settings.Socket));
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => endpoint.ToString() == settings.AdminSocket
+            ? ListenSocket.Bind(settings.AdminSocket, "--admin-socket")
+            : ListenSocket.Bind(settings.Socket, "--socket"));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
         return builder.Build();
     }

@@ -19,6 +19,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     [
         new("socket", "The plugin socket; its file name is the driver's name [default: /run/docker/plugins/volman.sock]",
             (b, v) => b with { Settings = b.Settings with { Socket = AbsolutePath(v) } }),
+        new("admin-socket", "The socket where volman's own commands reach the daemon; root alone may [default: /run/volman/admin.sock]",
+            (b, v) => b with { Settings = b.Settings with { AdminSocket = AbsolutePath(v) } }),
         new("state-dir", "Host id, lock and SQLite catalog [default: /var/lib/volman]",
             (b, v) => b with { Settings = b.Settings with { StateDirectory = AbsolutePath(v) } }),
         new("mount-root", "Where volumes are mounted for the engine [default: /var/lib/volman/mnt]",
@@ -59,8 +61,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
 
-    /// <summary>Keys of settings that come with usage and the admin API. Passing over them in silence would run something else than was asked for.</summary>
-    internal static readonly string[] Later = ["admin-socket", "usage-interval"];
+    /// <summary>Keys of settings that come with usage. Passing over them in silence would run something else than was asked for.</summary>
+    internal static readonly string[] Later = ["usage-interval"];
 
     internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
 

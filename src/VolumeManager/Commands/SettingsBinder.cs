@@ -59,6 +59,7 @@ internal static class SettingsBinder
             if (Environment.GetEnvironmentVariable(Setting.VariableOf(key)) is { Length: > 0 }) faults.Add($"{Setting.VariableOf(key)} is set, but this version has no such setting: unset it");
         }
 
+        if (bound.Settings.AdminSocket == bound.Settings.Socket) faults.Add($"socket and admin-socket are both {bound.Settings.Socket}: choose separate paths");
         faults.AddRange(Overlaps(bound.Settings));
         return faults.Count == 0 ? (bound.Settings, bound.Log) : throw new VolumeException(string.Join("; ", faults));
     }
