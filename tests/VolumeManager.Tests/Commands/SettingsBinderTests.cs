@@ -72,6 +72,7 @@ public sealed class SettingsBinderTests : IDisposable
         var values = new Dictionary<string, string>
         {
             ["socket"] = "/s",
+            ["admin-socket"] = "/a",
             ["state-dir"] = "/state",
             ["mount-root"] = "/mnt",
             ["data-root"] = "/data",

@@ -33,9 +33,11 @@ public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLi
         if (moved) Directory.Move(Trashed, _host.DataOf(name));
     }
 
-    async Task<Volume> RowAsync()
+    Task<Volume> RowAsync() => RowAsync(_host);
+
+    static async Task<Volume> RowAsync(TestHost host)
     {
-        await using var db = _host.OpenCatalog();
+        await using var db = host.OpenCatalog();
         return await db.Volumes.AsNoTracking().SingleAsync();
     }
 
@@ -107,15 +109,17 @@ public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLi
     [Fact]
     public async Task Killed_at_any_moment_of_removals_and_restorations_the_data_is_whole_and_the_catalog_knows_where()
     {
-        await _host.StopAsync();
+        await using var host = new TestHost();
         var seed = Environment.TickCount;
         var (random, kills, restored) = (new Random(seed), 0, 0);
         for (; kills < 12; kills++)
         {
-            await using var daemon = await DaemonProcess.StartAsync(_host);
-            using var operate = OperatorClient.Of(_host);
+            await using var daemon = await DaemonProcess.StartAsync(host);
+            if (kills == 0) await host.Engine.CreateAsync("v0");
+            if (kills == 0) await File.WriteAllTextAsync(host.DataOf("v0") + "/f", "data");
+            using var operate = OperatorClient.Of(host);
             using var stop = new CancellationTokenSource();
-            var work = WorkAsync(operate, () => restored++, stop.Token);
+            var work = WorkAsync(host, operate, () => restored++, stop.Token);
             await Task.WhenAny(work, Task.Delay(random.Next(100, 700)));
             await daemon.KillAsync();
             await stop.CancelAsync();
@@ -124,30 +128,29 @@ public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLi
 
         output.WriteLine($"seed {seed}: {kills} kills, {restored} restorations acknowledged");
         // Whoever was killed did so less than two minutes ago: a cluster would wait that long for it.
-        await using (var db = _host.OpenCatalog()) await db.Database.ExecuteSqlAsync($"UPDATE volumes SET removed_at = '2026-01-01 00:00:00' WHERE removed_at IS NOT NULL");
-        await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => (await RowAsync()).State is VolumeState.Ready or VolumeState.Trashed, "what was begun is finished");
-        var row = await RowAsync();
-        if (row.State == VolumeState.Trashed)
+        await using (var db = host.OpenCatalog()) await db.Database.ExecuteSqlAsync($"UPDATE volumes SET removed_at = '2026-01-01 00:00:00' WHERE removed_at IS NOT NULL");
+        await using var last = await DaemonProcess.StartAsync(host);
+        Volume? row = null;
+        await TestHost.EventuallyAsync(async () => (row = await RowAsync(host)).State is VolumeState.Ready or VolumeState.Trashed, "what was begun is finished");
+        if (row!.State == VolumeState.Trashed)
         {
-            Assert.EndsWith($"/{row.Name}.{row.Id:N}", Trashed, StringComparison.Ordinal);
-            using var operate = OperatorClient.Of(_host);
+            Assert.True(File.Exists(host.DataOf($".trash/{row.Name}.{row.Id:N}/f")));
+            using var operate = OperatorClient.Of(host);
             Assert.Equal("", (await operate.RestoreAsync($"{row.Id}")).Detail);
-            row = await RowAsync();
         }
 
-        Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf(row.Name) + "/f"));
-        Assert.Equal([row.Name], await _host.Engine.ListAsync());
+        Assert.Equal("data", await File.ReadAllTextAsync(host.DataOf(row.Name) + "/f"));
+        Assert.Equal([row.Name], await host.Engine.ListAsync());
         Assert.True(restored > 0);
     }
 
-    async Task WorkAsync(OperatorClient operate, Action restored, CancellationToken stop)
+    static async Task WorkAsync(TestHost host, OperatorClient operate, Action restored, CancellationToken stop)
     {
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
             try
             {
-                foreach (var name in await _host.Engine.ListAsync()) await _host.Engine.RemoveAsync(name);
+                foreach (var name in await host.Engine.ListAsync()) await host.Engine.RemoveAsync(name);
                 foreach (var volume in await operate.TrashAsync())
                 {
                     if ((await operate.RestoreAsync(volume.GetProperty("id").GetString()!, $"v{i % 3}")).Status == 200) restored();
