@@ -135,6 +135,7 @@ internal sealed class DirectoryRoot
         using (oldParent)
         using (var newParent = Open(Parent(to), LibC.O_RDONLY))
         {
+            if (!IsThere(oldParent, Name(from))) return false;
             var error = Rename(oldParent, Name(from), newParent, Name(to), overEmpty ? 0 : LibC.RENAME_NOREPLACE);
             // Not every file system knows the flag. Names of the trash hold an id, so nothing is replaced without it either.
             if (error == LibC.EINVAL && !overEmpty && !Exists(to)) error = Rename(oldParent, Name(from), newParent, Name(to), flags: 0);
@@ -144,6 +145,20 @@ internal sealed class DirectoryRoot
             _ = LibC.Fsync(newParent);
             _ = LibC.Fsync(oldParent);
             return true;
+        }
+    }
+
+    /// <remarks>Needed before a rename on NFS: what another host has moved since this one knew it elsewhere, the kernel finds by a lookup, but not within a rename (ESTALE).</remarks>
+    static bool IsThere(SafeFileHandle parent, string name)
+    {
+        try
+        {
+            LibC.Open(parent, name, LibC.O_PATH | LibC.O_NOFOLLOW).Dispose();
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
+        {
+            return false;
         }
     }
 

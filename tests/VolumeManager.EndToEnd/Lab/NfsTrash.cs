@@ -55,7 +55,16 @@ public sealed class NfsTrash(Laboratory lab, ITestOutputHelper output)
         await scene.AskAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET removed_at = removed_at - interval '1 hour', revision = (SELECT revision FROM catalog) WHERE state = 'restoring'");
         await scene.Two.StartVolmanAsync();
         Assert.Equal("ready", await Poll.ForAsync("ready", () => scene.AskAsync($"SELECT state FROM volumes WHERE name = '{volume}'")));
-        Assert.Equal("written on one", await scene.Three.RunAsync(volume, "cat /x/f"));
+        // The last of them has last seen it go away.
+        foreach (var host in lab.Engines.Reverse()) Assert.Equal("written on one", await host.RunAsync(volume, "cat /x/f"));
+        for (var i = 0; i < 3; i++)
+        {
+            var (from, to) = (lab.Engines[i % 3], lab.Engines[(i + 1) % 3]);
+            await from.DockerAsync($"volume rm {volume}");
+            await to.VolmanAsync($"volume restore {volume}");
+            foreach (var host in lab.Engines) Assert.Equal("written on one", await host.RunAsync(volume, "cat /x/f"));
+        }
+
         await scene.EndsCleanAsync();
     }
 }
