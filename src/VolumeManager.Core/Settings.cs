@@ -29,6 +29,18 @@ internal sealed record Settings
     /// <summary>NFS mount options of this host, over the built-in defaults and under a volume's own.</summary>
     public string NfsOptions { get; init; } = "";
 
+    /// <summary>A directory of this host that it serves to the cluster's other hosts as <see cref="NfsServer"/>:<see cref="NfsExport"/>; empty: it serves none.</summary>
+    public string ExportDirectory { get; init; } = "";
+
+    /// <summary>What becomes of the rights of other hosts' root there (exports(5)).</summary>
+    public string ExportSquash { get; init; } = "no_root_squash";
+
+    /// <summary>The address by which other hosts know this one; empty: the one from which it reaches the database.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>Where the kernel's NFS server is told what to export; another place only in tests.</summary>
+    internal Linux.KernelExports.Places ExportPlaces { get; init; } = new();
+
     /// <summary>Where this host mounts NFS exports, for itself.</summary>
     internal string NfsRoot => $"{StateDirectory}/nfs";
 

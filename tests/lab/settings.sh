@@ -13,7 +13,7 @@ control=10.78.0    # for ssh, never cut
 namespace=${LAB_STATE##*/}
 
 packages=iproute2,iptables,nftables,kmod,procps,psmisc,netbase,ca-certificates,nfs-common,nfs-kernel-server,rpcbind
-packages+=,docker.io,containerd,runc,postgresql-15,libicu72,libssl3,curl,busybox-static,iputils-ping,e2fsprogs,util-linux,dropbear-bin
+packages+=,docker.io,containerd,runc,postgresql-15,libicu72,libssl3,curl,busybox-static,iputils-ping,e2fsprogs,xfsprogs,util-linux,dropbear-bin
 
 # The .NET runtimes of this machine, which the hosts get too.
 dotnet=$(dirname "$(readlink -f "$(command -v dotnet || echo /usr/share/dotnet/dotnet)")")

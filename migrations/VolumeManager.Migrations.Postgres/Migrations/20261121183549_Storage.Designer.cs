@@ -189,13 +189,15 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnName("directory")
                         .UseCollation("C");
 
-                    b.Property<bool>("HasQuota")
-                        .HasColumnType("boolean")
-                        .HasColumnName("has_quota");
-
                     b.Property<Guid>("HostId")
                         .HasColumnType("uuid")
                         .HasColumnName("host_id");
+
+                    b.Property<string>("RootId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("root_id")
+                        .UseCollation("C");
 
                     b.HasKey("Server", "Path");
 

@@ -61,7 +61,7 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     path = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     host_id = table.Column<Guid>(type: "uuid", nullable: false),
                     directory = table.Column<string>(type: "text", nullable: false, collation: "C"),
-                    has_quota = table.Column<bool>(type: "boolean", nullable: false)
+                    root_id = table.Column<string>(type: "text", nullable: false, collation: "C"),
                 },
                 constraints: table =>
                 {

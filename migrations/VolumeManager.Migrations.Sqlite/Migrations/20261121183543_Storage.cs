@@ -61,7 +61,7 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     path = table.Column<string>(type: "TEXT", nullable: false),
                     host_id = table.Column<Guid>(type: "TEXT", nullable: false),
                     directory = table.Column<string>(type: "TEXT", nullable: false),
-                    has_quota = table.Column<bool>(type: "INTEGER", nullable: false)
+                    root_id = table.Column<string>(type: "TEXT", nullable: false),
                 },
                 constraints: table =>
                 {

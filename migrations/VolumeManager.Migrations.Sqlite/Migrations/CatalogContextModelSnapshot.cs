@@ -167,13 +167,14 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("directory");
 
-                    b.Property<bool>("HasQuota")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("has_quota");
-
                     b.Property<Guid>("HostId")
                         .HasColumnType("TEXT")
                         .HasColumnName("host_id");
+
+                    b.Property<string>("RootId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("root_id");
 
                     b.HasKey("Server", "Path");
 

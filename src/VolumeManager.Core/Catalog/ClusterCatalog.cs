@@ -36,7 +36,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         _database = database;
         _log = log;
         _link = new ClusterLink(clock.Now, database.IsMultiHost ? s_failoverTime : s_restartTime);
-        _membership = new Membership(host, settings.Lease, database, clock);
+        _membership = new Membership(host, settings, database, clock);
     }
 
     /// <summary>Opens the ledger. Of the database no more than the time is asked before <see cref="JoinAsync"/>.</summary>
@@ -179,9 +179,9 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             if (_link.IsOnline || volume.IsExclusive)
             {
                 var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
-                if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch && now.Mounts.Any(m => !Index.IsOwn(m)))
+                if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch)
                 {
-                    (made, now) = await TakeOverAsync(now, mount, entry);
+                    (made, now) = now.Mounts.Any(m => !Index.IsOwn(m)) ? await TakeOverAsync(now, mount, entry) : await ClaimFencedAsync(now, mount, entry);
                 }
 
                 return made ? new Claim(true, await KeepClaimAsync(now!, mount with { Epoch = now!.Epoch }, untold: null)) : new Claim(false, now);
@@ -227,10 +227,18 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
     }
 
+    /// <summary>Claims what is free, once the hosts are shut out of its export that had it before.</summary>
+    async Task<(bool Made, Volume? Now)> ClaimFencedAsync(Volume volume, Mount mount, Event entry)
+    {
+        await Fencing.FenceAsync(_database, volume, _host, _grace);
+        return await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
+    }
+
     async Task<(bool Made, Volume? Now)> TakeOverAsync(Volume volume, Mount mount, Event entry)
     {
         // Whether they are lost for long enough is for the database to say.
         if (volume.Mounts.Any(m => !Index.IsOwn(m) && InfoOf(m.HostId).State == "live")) return (false, volume);
+        await Fencing.FenceAsync(_database, volume, _host, _grace);
         var from = string.Join(", ", volume.Mounts.Where(m => !Index.IsOwn(m)).Select(m => InfoOf(m.HostId).Name).Distinct());
         var takeover = new Event
         {
@@ -400,6 +408,15 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     internal override Task ForgetAsync(Volume volume) => _database.ApplyAsync(VolumeRows.Forget(volume));
 
     internal override Task<int> PruneHistoryAsync(DateTime before, int limit) => _database.ApplyAsync(Change.Quiet(EventRows.Prune(before, limit)));
+
+    /// <summary>Makes a change that is of no volume, as the member that this host is.</summary>
+    /// <returns>Whether it was made.</returns>
+    /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
+    internal async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
+
+    /// <summary>Asks what is of no volume.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal Task ReadAsync(FormattableString query, Action<System.Data.Common.DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
 
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 

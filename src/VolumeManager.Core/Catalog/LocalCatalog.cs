@@ -40,6 +40,9 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation) => new(Index.All);
 
+    /// <summary>Whether any volume, the trashed ones too, has data in the data root.</summary>
+    internal Task<bool> HasDataAsync() => _file.ReadAsync(db => db.AnyAsync($"SELECT 1 FROM volumes WHERE backend = 'local' AND state <> 'gone'"), CancellationToken.None);
+
     internal override async Task<bool> TryCreateAsync(Volume volume, Event entry)
     {
         if (!await _file.ApplyAsync(VolumeRows.Insert(volume, entry))) return false;

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Net.Sockets;
 using Npgsql;
+using VolumeManager.Hosts;
 
 namespace VolumeManager.Catalog;
 
@@ -16,6 +17,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     static readonly TimeSpan s_turnTime = TimeSpan.FromSeconds(5);
 
     readonly NpgsqlDataSource _source;
+    readonly (string Host, int Port) _firstServer;
     readonly SemaphoreSlim _changes;
     readonly SemaphoreSlim _reads;
 
@@ -49,6 +51,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         if (settings.Host?.Contains(',', StringComparison.Ordinal) == true) Default("Target Session Attributes", "primary");
         IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
         // As the driver fills in what is not there.
+        _firstServer = (settings.Host!.Split(',')[0], settings.Port);
         Name = $"{settings.Database ?? settings.Username ?? Environment.UserName} on {settings.Host}";
         _source = NpgsqlDataSource.Create(settings.ConnectionString);
         var changes = Math.Max(1, settings.MaxPoolSize * 5 / 8);
@@ -61,6 +64,14 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     /// <summary>Whether another server may take over while we wait.</summary>
     internal bool IsMultiHost { get; }
+
+    /// <summary>The address of this host from which it reaches the database, or of two servers the first; null when that is none for others, as with a unix socket.</summary>
+    internal Task<string?> OwnAddressAsync()
+    {
+        // Npgsql: a host may bring its port along, and begins with a slash or an at sign when it is a unix socket.
+        var (host, port) = _firstServer;
+        return host is ['/' or '@', ..] ? Task.FromResult<string?>(null) : HostAddress.TowardsAsync(host.Count(c => c == ':') == 1 ? host[..host.IndexOf(':', StringComparison.Ordinal)] : host, port);
+    }
 
     static NpgsqlConnectionStringBuilder Parse(string connectionString)
     {

@@ -2,11 +2,36 @@ namespace VolumeManager.Exports;
 
 /// <summary>
 /// The name that a data root has wherever it is mounted: a UUID in a file within it. Hosts that share a catalog must share the directory too; one that has another
-/// directory there, or an empty one because the disk is not mounted, would look for the data where it is not.
+/// directory there, or an empty one because the disk is not mounted, would look for the data where it is not. A host remembers by which id it knows its roots.
 /// </summary>
 internal static class DataRootId
 {
     const string FileName = ".volman-root";
+
+    /// <summary>The id by which this host knows the root at a path; at its first use that of what is there, which is given one if it has none.</summary>
+    /// <param name="memory">The file in which the host remembers. A setting that names another path begins anew.</param>
+    /// <returns>What is there now may be something else: its disk may not be mounted.</returns>
+    /// <exception cref="VolumeException">It cannot be read or made.</exception>
+    internal static string Recognise(string root, string memory)
+    {
+        var known = File.Exists(memory) && File.ReadAllText(memory).Split(' ', 2) is [var id, var path] && path == root ? id : "";
+        if (known.Length > 0) return known;
+        known = ReadOrMake(root);
+        try
+        {
+            File.WriteAllText(memory + ".partial", $"{known} {root}");
+            File.Move(memory + ".partial", memory, overwrite: true);
+        }
+        catch (IOException)
+        {
+            // A full disk must not keep the daemon from its start; the next one remembers.
+        }
+
+        return known;
+    }
+
+    /// <summary>Whether the root with that id is there.</summary>
+    internal static bool IsThere(string root, string id) => Read(root) == id;
 
     /// <summary>The id of the root, which is made if there is none.</summary>
     /// <exception cref="VolumeException">It cannot be read or made.</exception>
@@ -31,7 +56,7 @@ internal static class DataRootId
         {
             return File.ReadAllText(Path.Combine(root, FileName)).Trim();
         }
-        catch (FileNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return "";
         }

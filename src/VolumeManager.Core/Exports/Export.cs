@@ -23,6 +23,9 @@ internal abstract class Export
 
     private protected DirectoryRoot Root { get; }
 
+    /// <summary>The projects of the volumes, where the directories are this host's own; null where a server has them.</summary>
+    private protected virtual DirectoryQuota? Quota => null;
+
     /// <summary>What a message names when the export does not answer.</summary>
     internal abstract string Name { get; }
 
@@ -71,7 +74,12 @@ internal abstract class Export
 
         try
         {
-            if (TryMake(volume)) return true;
+            if (TryMake(volume))
+            {
+                Quota?.Apply(volume);
+                return true;
+            }
+
             // An empty one is left over from a Create that was cut off; or it is another volume's, then the catalog refuses, and it is not ours to touch.
             if (Root.IsEmpty(volume.Directory)) return false;
         }
@@ -83,16 +91,18 @@ internal abstract class Export
         throw new VolumeException($"{SourceOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
     }, cancellation);
 
-    /// <summary>Gives a directory that was found empty the owner and mode that its volume was created with.</summary>
-    internal Task TakeAsync(Volume volume) => RunAsync(volume, () =>
+    /// <summary>Gives a directory that was there before its volume, and was not adopted, the owner and mode that the volume was created with; and any its project.</summary>
+    internal Task TakeAsync(Volume volume) => volume.Adopted && Quota is null ? Task.CompletedTask : RunAsync(volume, () =>
     {
-        SetOwner(volume);
+        if (!volume.Adopted) SetOwner(volume);
+        Quota?.Apply(volume);
         return true;
     }, CancellationToken.None);
 
     /// <summary>Takes back a directory that <see cref="MakeAsync"/> made, unless something is in it by now.</summary>
     internal Task UnmakeAsync(Volume volume) => RunAsync(volume, () =>
     {
+        Quota?.Release(volume.Directory);
         Root.RemoveIfEmpty(volume.Directory);
         return true;
     }, CancellationToken.None);
@@ -134,6 +144,7 @@ internal abstract class Export
             try
             {
                 CheckNotTrashed(volume);
+                Quota?.Apply(volume);
                 return directory;
             }
             catch
@@ -230,9 +241,59 @@ internal abstract class Export
         CheckNothingMountedBelow(volume, $"{Root.Path}/{Trash}/{entry}");
         CheckNothingMountedBelow(volume, $"{Root.Path}/{Trash}/{doomed}");
         if (!Root.TryRename($"{Trash}/{entry}", $"{Trash}/{doomed}") && !Root.Exists($"{Trash}/{doomed}")) return 0;
+        Quota?.Release($"{Trash}/{doomed}");
         using var trash = Root.Open(Trash);
         return TreeRemoval.Remove(trash, doomed, cancellation);
     }, cancellation);
+
+    /// <summary>What Status says of the volume's <c>size</c>: "yes" where it is enforced, "no: " and why where it is not. Touches no disk.</summary>
+    internal virtual string SizeEnforced(Volume volume) => Quota?.DescribeLimit(volume) ?? "no: the NFS server must limit it";
+
+    /// <summary>
+    /// What the kernel's quota counts for the volume: bytes on disk and inodes, its own directory among them. What du(1) finds, and files which are deleted but still open
+    /// besides.
+    /// </summary>
+    /// <returns>Null where the volume has no quota: its files must be counted.</returns>
+    /// <exception cref="VolumeException">The export cannot be reached.</exception>
+    /// <exception cref="LinuxException">The directory is gone, or the file system does not answer.</exception>
+    internal Task<(long Bytes, long Files)?> TryReadUsageAsync(Volume volume, CancellationToken cancellation) => Quota is not { } quota
+        ? Task.FromResult<(long, long)?>(null)
+        : RunAsync(volume, () => quota.ReadUsage(volume), cancellation, isHarmless: true);
+
+    /// <summary>Finds out, for Status, whether the size of volumes is enforced that nobody has mounted since volman started. What fails for one is asked again in the next pass.</summary>
+    /// <param name="volumes">All volumes of this export that have a size.</param>
+    internal Task LearnLimitsAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) =>
+        // A disk that hangs gets one question, not one more in each pass.
+        Quota is { } quota && _learning.IsCompleted ? _learning = LearnLimitsAsync(quota, volumes, cancellation) : Task.CompletedTask;
+
+    async Task LearnLimitsAsync(DirectoryQuota quota, IReadOnlyCollection<Volume> volumes, CancellationToken cancellation)
+    {
+        await OnLaneAsync(
+            () =>
+            {
+                quota.Refresh(volumes);
+                return true;
+            }, cancellation);
+        foreach (var volume in volumes.Where(v => !quota.Knows(v)))
+        {
+            try
+            {
+                await RunAsync(
+                    volume,
+                    () =>
+                    {
+                        quota.Look(volume);
+                        return true;
+                    }, cancellation, isHarmless: true);
+            }
+            catch (Exception e) when (e is VolumeException or IOException)
+            {
+                // Its directory is not there: Mount will say so.
+            }
+        }
+    }
+
+    Task _learning = Task.CompletedTask;
 
     /// <summary>Unique by the id, readable by the name.</summary>
     internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";

@@ -23,19 +23,25 @@ internal sealed class ExportTable
     readonly SyscallLane _lane = new("disk", maxThreads: 8);
     readonly Mounter _mounter;
 
-    internal ExportTable(Settings settings, DirectoryRoot dataRoot)
+    /// <param name="exportDirectory">What this host serves, if it serves anything.</param>
+    internal ExportTable(Settings settings, DirectoryRoot dataRoot, DirectoryRoot? exportDirectory = null)
     {
         _settings = settings;
         _idle = settings.ReconcileInterval * 5;
         _mounter = new Mounter(_lane);
-        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0);
+        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root");
+        if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport), $"{settings.StateDirectory}/export-root");
     }
 
     internal LocalExport Local { get; }
 
+    /// <summary>The NFS export that this host serves itself; null when it serves none.</summary>
+    internal HostExport? Hosted { get; }
+
     internal Export Of(Volume volume)
     {
         if (volume.Backend != "nfs") return Local;
+        if (Hosted is not null && volume.Server == _settings.NfsServer && volume.Export == _settings.NfsExport) return Hosted;
         var options = OptionsOf(volume);
         return _nfs.GetOrAdd((volume.Server, volume.Export, options.Text), Make, options);
     }

@@ -24,6 +24,9 @@ internal static class NfsAddress
         return isName ? bare.ToLowerInvariant() : null;
     }
 
+    /// <summary>Server and path as mount(8) shows them.</summary>
+    internal static string Source(string server, string path) => server.Contains(':', StringComparison.Ordinal) ? $"[{server}]:{path}" : $"{server}:{path}";
+
     /// <returns>An absolute path without doubled or closing slashes; null when it is none, or leads upwards.</returns>
     internal static string? Export(string text)
     {

@@ -14,6 +14,10 @@ internal sealed class NfsExport : Export
     const int MaxThreads = 4;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
+    // A host that has just joined the cluster is let in within a second or two where another host is the server.
+    static readonly TimeSpan s_admission = TimeSpan.FromSeconds(4);
+    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
+
     readonly string _path;
     readonly NfsServer _server;
     readonly NfsOptions _options;
@@ -37,7 +41,7 @@ internal sealed class NfsExport : Export
     }
 
     /// <summary>As mount(8) shows it.</summary>
-    internal string Source => $"{(_server.Name.Contains(':', StringComparison.Ordinal) ? $"[{_server.Name}]" : _server.Name)}:{_path}";
+    internal string Source => NfsAddress.Source(_server.Name, _path);
 
     internal override string SourceOf(Volume volume) => $"{Source.TrimEnd('/')}/{volume.Directory}";
 
@@ -48,15 +52,31 @@ internal sealed class NfsExport : Export
     private protected override async Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false)
     {
         await ReachAsync(cancellation);
-        await PatientlyAsync(
-            token => OnLaneAsync(
-                () =>
-                {
-                    Prepare(volume);
-                    return true;
-                }, token), cancellation);
+        await PrepareAsync(volume, cancellation);
         // What changes something is waited for whatever happens: it must be known to whoever asked for it.
         return isHarmless ? await PatientlyAsync(token => OnLaneAsync(call, token), cancellation) : await OnLaneAsync(call, cancellation);
+    }
+
+    async Task PrepareAsync(Volume volume, CancellationToken cancellation)
+    {
+        for (var began = Environment.TickCount64; ; await Task.Delay(s_pause, cancellation))
+        {
+            try
+            {
+                await PatientlyAsync(
+                    token => OnLaneAsync(
+                        () =>
+                        {
+                            Prepare(volume);
+                            return true;
+                        }, token), cancellation);
+                return;
+            }
+            catch (NotLetInException) when (Environment.TickCount64 - began < s_admission.TotalMilliseconds)
+            {
+                // Once more.
+            }
+        }
     }
 
     async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
@@ -175,6 +195,10 @@ internal sealed class NfsExport : Export
             _mountedFrom = server;
             Volatile.Write(ref _mounts, _mounts + 1);
         }
+        catch (LinuxException e) when (e.Errno == LibC.EACCES)
+        {
+            throw new NotLetInException($"the export {Source} cannot be mounted ({e.Message}): {MountCure(e.Errno)}", e);
+        }
         catch (LinuxException e)
         {
             throw new VolumeException($"the export {Source} cannot be mounted ({e.Message}): {MountCure(e.Errno)}", e);
@@ -199,4 +223,7 @@ internal sealed class NfsExport : Export
         LibC.ESTALE => $"{_server.Name} does not know the directory any more: stop the containers that use it, then try again",
         _ => $"see to {Source}, then try again",
     };
+
+    /// <summary>The server exports this to others, but not to this host, or not yet.</summary>
+    sealed class NotLetInException(string message, Exception inner) : VolumeException(message, inner);
 }

@@ -14,8 +14,8 @@ internal sealed class PublishedExport
     /// <summary>The directory on that host.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>Whether <c>size</c> is enforced there, by project quotas of its file system.</summary>
-    public bool HasQuota { get; init; }
+    /// <summary>The id that the directory bears (<see cref="DataRootId"/>): another one there is another disk, or none.</summary>
+    public required string RootId { get; init; }
 }
 
 /// <summary>What one host may do on a published export: one row of the table <c>export_clients</c>.</summary>

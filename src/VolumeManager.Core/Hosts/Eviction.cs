@@ -1,4 +1,5 @@
 using VolumeManager.Catalog;
+using VolumeManager.Exports;
 
 namespace VolumeManager.Hosts;
 
@@ -8,7 +9,8 @@ internal static class Eviction
     /// <summary>What became of a host's mounts.</summary>
     /// <param name="Mounts">How many were dropped.</param>
     /// <param name="Exclusive">The exclusive volumes among those that it held.</param>
-    internal sealed record Evicted(int Mounts, IReadOnlyList<string> Exclusive);
+    /// <param name="Exports">The exports that hosts of the cluster serve, and whether it is shut out of them.</param>
+    internal sealed record Evicted(int Mounts, IReadOnlyList<string> Exclusive, IReadOnlyList<Fencing.Closed> Exports);
 
     /// <param name="by">Who says so, for the history.</param>
     /// <param name="force">Although its lease is good: it lives, and its containers go on writing.</param>
@@ -48,6 +50,7 @@ internal static class Eviction
                 WHERE id IN (SELECT volume_id FROM mounts JOIN hosts ON hosts.id = mounts.host_id WHERE host_id = {host} AND hosts.state = 'evicted')
                 """,
                 $"SELECT name, access FROM volumes WHERE revision = (SELECT revision FROM catalog) ORDER BY name",
+                ExportRows.AskWithdrawal(host),
                 $"DELETE FROM mounts WHERE host_id = {host} AND EXISTS (SELECT 1 FROM hosts WHERE id = {host} AND state = 'evicted') RETURNING caller_id",
             ]);
         var made = await database.ApplyAsync(change, row: (set, row) =>
@@ -55,6 +58,7 @@ internal static class Eviction
             if (set == 1) mounts++;
             else if (row.GetString(1).StartsWith("single-", StringComparison.Ordinal)) exclusive.Add(row.GetString(0));
         });
-        return made > 0 ? new Evicted(mounts, exclusive) : throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
+        if (made > 0) return new Evicted(mounts, exclusive, await Fencing.WaitAsync(database, host));
+        throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
     }
 }

@@ -50,7 +50,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     {
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
-        var exports = new ExportTable(settings, OpenRoot("data-root", settings.DataRoot));
+        var exports = new ExportTable(
+            settings, OpenRoot("data-root", settings.DataRoot), settings.ExportDirectory.Length > 0 ? OpenRoot("export-directory", settings.ExportDirectory) : null);
         VolumeCatalog catalog = settings.Database.Length > 0
             ? await ClusterCatalog.OpenAsync(settings, state, host, logs)
             : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, logs.CreateLogger<LocalCatalog>());
@@ -61,6 +62,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             engine.Raised = daemon.RecordEngineStart;
             // An engine that came while we were opening.
             if (engine.Current != written) daemon.RecordEngineStart();
+            if (!exports.Local.IsThere && !(catalog is LocalCatalog local ? await local.HasDataAsync() : catalog.Index.All.Any(v => v.Backend == "local"))) exports.Local.BeginAnew();
+            if (!exports.Local.IsThere) daemon.LogRootMissing(settings.DataRoot, $"{settings.StateDirectory}/data-root");
             if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
             await daemon._reconciler.DropStaleAsync(cancellation);
             // What is mounted here is known now without asking anybody; only then is the cluster told.
@@ -74,7 +77,9 @@ internal sealed partial class HostDaemon : IAsyncDisposable
 
         // Apart, for a purge of millions of files must not keep the reconciler waiting.
         daemon._background = Task.WhenAll(
-            daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, daemon._reconcile), daemon.RunPeriodicallyAsync(daemon.CleanAsync, daemon._clean));
+            daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, settings.ReconcileInterval, daemon._reconcile),
+            daemon.RunPeriodicallyAsync(daemon.CleanAsync, settings.ReconcileInterval, daemon._clean),
+            catalog is ClusterCatalog shared ? daemon.ServeAsync(shared, logs) : Task.CompletedTask);
         return daemon;
     }
 
@@ -114,8 +119,17 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         TrimMemory();
     }
 
+    /// <summary>Serves this host's directory to the others, or takes back what an earlier daemon served.</summary>
+    Task ServeAsync(ClusterCatalog catalog, ILoggerFactory logs)
+    {
+        Func<CancellationToken, Task> pass = Exports.Hosted is { } hosted
+            ? new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>()).PassAsync
+            : _ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog);
+        return RunPeriodicallyAsync(pass, Exports.Hosted is null ? _settings.ReconcileInterval : ExportPublisher.Period, new SemaphoreSlim(0));
+    }
+
     /// <summary>Runs a pass at once, on the period, and when woken.</summary>
-    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, SemaphoreSlim wake)
+    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, TimeSpan period, SemaphoreSlim wake)
     {
         await Task.Yield();
         while (!_stopping.IsCancellationRequested)
@@ -123,11 +137,16 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             try
             {
                 await pass(_stopping.Token);
-                await wake.WaitAsync(_settings.ReconcileInterval, _stopping.Token);
+                await wake.WaitAsync(period, _stopping.Token);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
                 return;
+            }
+            catch (VolumeException e)
+            {
+                LogPassPutOff(e.Message);
+                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
 #pragma warning disable CA1031 // The period must go on, whatever one pass met.
             catch (Exception e)
@@ -164,11 +183,18 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         await Catalog.DisposeAsync();
     }
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A pass in the background is put off: {Reason}")]
+    partial void LogPassPutOff(string reason);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "A pass in the background failed; the next one comes")]
     partial void LogPassFailed(Exception failure);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping while a request is still at work; the next start finishes or undoes it")]
     partial void LogStillBusy();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The data root {DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
+        + "If it is right as it is, remove {Memory} and start volman again")]
+    partial void LogRootMissing(string dataRoot, string memory);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What is mounted under {MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
         + "run volman without PrivateTmp, ProtectSystem or other private mounts")]

@@ -1,9 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Net;
-using System.Net.NetworkInformation;
-using System.Net.Sockets;
 using Npgsql;
 using VolumeManager.Catalog;
 using VolumeManager.Volumes;
@@ -11,10 +8,11 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Hosts;
 
 /// <summary>This host's place among the cluster's hosts: its registration and its lease, all judged by the database's clock, and what is known of the others.</summary>
-internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase database, ClusterClock clock)
+internal sealed class Membership(ThisHost host, Settings settings, PostgresDatabase database, ClusterClock clock)
 {
     // One run of the daemon: of two that speak for one host in one boot the later one counts. Ordered by the time since the boot, for clocks are set back.
     readonly Guid _run = Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddMilliseconds(Environment.TickCount64));
+    readonly TimeSpan _lease = settings.Lease;
     int _joins;
     readonly ConcurrentDictionary<Guid, HostInfo> _hosts = new() { [host.Id] = new HostInfo(host.Name, "live") };
     Guid _instance;
@@ -37,13 +35,14 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     /// <exception cref="CatalogAwayException">An earlier boot of this host still has the lease, or a copy of it that is not known to live: wait.</exception>
     internal async Task RegisterAsync()
     {
+        var address = settings.Address.Length > 0 ? settings.Address : await database.OwnAddressAsync();
         _instance = NextInstance();
         // last_seen_at stays for now: it says when the host had told all that it knew.
         var register = Change.Quiet($"""
             INSERT INTO hosts (id, name, address, boot_id, version, engine_generation, instance_id, lease_expires_at, last_seen_at, state)
-            VALUES ({host.Id}, {host.Name}, {TypedNull.Or(Address())}, {host.BootId}, {ProgramVersion.Text}, {host.Engine.Current}, {_instance}, now() + {lease}, now(), 'live')
+            VALUES ({host.Id}, {host.Name}, {TypedNull.Or(address)}, {host.BootId}, {ProgramVersion.Text}, {host.Engine.Current}, {_instance}, now() + {_lease}, now(), 'live')
             ON CONFLICT (id) DO UPDATE
-            SET name = excluded.name, address = excluded.address, boot_id = excluded.boot_id, version = excluded.version, engine_generation = excluded.engine_generation,
+            SET name = excluded.name, address = COALESCE(excluded.address, hosts.address), boot_id = excluded.boot_id, version = excluded.version, engine_generation = excluded.engine_generation,
                 instance_id = excluded.instance_id, lease_expires_at = excluded.lease_expires_at, state = 'live'
             WHERE hosts.instance_id IS NULL OR (hosts.boot_id = excluded.boot_id AND hosts.instance_id <= excluded.instance_id) OR hosts.lease_expires_at <= now() OR hosts.state = 'evicted'
             """);
@@ -108,7 +107,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
         var affected = await database.RunAsync(
             [
                 $"""
-                UPDATE hosts SET lease_expires_at = now() + {lease}, last_seen_at = {_heardAt}, engine_generation = {host.Engine.Current}
+                UPDATE hosts SET lease_expires_at = now() + {_lease}, last_seen_at = {_heardAt}, engine_generation = {host.Engine.Current}
                 WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()
                 """,
                 $"""
@@ -133,7 +132,7 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
     }
 
     /// <summary>Renews the lease alone, for a join that takes long.</summary>
-    internal FormattableString Prolong => $"UPDATE hosts SET lease_expires_at = now() + {lease} WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()";
+    internal FormattableString Prolong => $"UPDATE hosts SET lease_expires_at = now() + {_lease} WHERE id = {host.Id} AND instance_id = {_instance} AND state = 'live' AND lease_expires_at > now()";
 
     /// <summary>An orderly end: another daemon may speak for this host at once. The lease runs on, for the mounts are still there.</summary>
     internal Task LeaveAsync() => database.ApplyAsync(Change.Quiet($"UPDATE hosts SET instance_id = NULL WHERE id = {host.Id} AND instance_id = {_instance}"));
@@ -143,24 +142,6 @@ internal sealed class Membership(ThisHost host, TimeSpan lease, PostgresDatabase
         var now = row.GetUtc(0);
         clock.Hear(now);
         return now;
-    }
-
-    static string? Address()
-    {
-        try
-        {
-            return NetworkInterface.GetAllNetworkInterfaces()
-                .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
-                .SelectMany(i => i.GetIPProperties().UnicastAddresses)
-                .Select(a => a.Address)
-                .Where(a => a.AddressFamily == AddressFamily.InterNetwork || !a.IsIPv6LinkLocal)
-                .OrderBy(a => a.AddressFamily)
-                .FirstOrDefault(a => !IPAddress.IsLoopback(a))?.ToString();
-        }
-        catch (NetworkInformationException)
-        {
-            return null;
-        }
     }
 }
 

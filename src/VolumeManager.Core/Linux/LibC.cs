@@ -43,6 +43,20 @@ internal static partial class LibC
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_INO = 0x100;
     internal const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
+    internal const uint PRJQUOTA = 2;
+    internal const int SUBCMDSHIFT = 8;
+    internal const uint Q_XGETQUOTA = 0x5803;
+    internal const uint Q_XSETQLIM = 0x5804;
+    internal const uint Q_XGETQSTAT = 0x5805;
+    internal const ushort FS_QUOTA_PDQ_ACCT = 0x10;
+    internal const ushort FS_QUOTA_PDQ_ENFD = 0x20;
+    internal const ushort FS_DQ_BHARD = 0x8;
+    internal const sbyte FS_DQUOT_VERSION = 1;
+    internal const sbyte FS_PROJ_QUOTA = 2;
+    internal const ulong FS_IOC_FSGETXATTR = 0x801C581F;
+    internal const ulong FS_IOC_FSSETXATTR = 0x401C5820;
+    internal const uint FS_XFLAG_PROJINHERIT = 0x200;
+
     internal const int S_IFMT = 0xF000;
     internal const int S_IFSOCK = 0xC000;
 
@@ -64,6 +78,10 @@ internal static partial class LibC
     internal const int EPROTO = 71;
     internal const int EIO = 5;
     internal const int ESTALE = 116;
+    internal const int EBADF = 9;
+    internal const int ENOTTY = 25;
+    internal const int ENOSYS = 38;
+    internal const int EOPNOTSUPP = 95;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);

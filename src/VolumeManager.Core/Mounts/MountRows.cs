@@ -1,4 +1,5 @@
 using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 
 namespace VolumeManager.Mounts;
 
@@ -22,18 +23,22 @@ internal static class MountRows
         return mounts;
     }
 
-    /// <summary>Claims a volume for a caller. Fails when the volume is gone or going, has been given to another host since it was read, or another caller has it for itself.</summary>
+    /// <summary>Claims a volume for a caller. Fails when the volume is gone or going, has been given to another host since it was read, another caller has it for itself, or
+    /// a host that may have had it is about to be shut out of its export (<see cref="Fencing"/>).</summary>
     internal static Change Claim(Mount m, Event entry) => Change.Of(
         $"""
         UPDATE volumes SET revision = (SELECT revision FROM catalog)
         WHERE id = {m.VolumeId} AND state = 'ready' AND epoch = {m.Epoch}
           AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
           AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
+          AND (access IN ('shared', 'read-only') OR NOT EXISTS (
+            SELECT 1 FROM export_clients c WHERE c.server = volumes.server AND c.path = volumes.export AND c.host_id <> {m.HostId} AND c.withdraw_asked_at IS NOT NULL AND c.withdrawn_at IS NULL))
         """,
         PutIfChanged(m), EventRows.AppendIfChanged(entry));
 
     /// <summary>Takes an exclusive volume from hosts whose lease and grace are over by the database's clock, and claims it. The epoch grows, by which a host that comes
-    /// back knows that it has lost the volume. For PostgreSQL: one host has no others to take from.</summary>
+    /// back knows that it has lost the volume. Where a host of the cluster serves the export they must be shut out of it by then, and the serving host itself cannot be.
+    /// For PostgreSQL: one host has no others to take from.</summary>
     internal static Change TakeOver(Mount m, TimeSpan grace, Event takeover, Event entry) => Change.Of(
         $"""
         UPDATE volumes SET epoch = epoch + 1, revision = (SELECT revision FROM catalog)
@@ -41,6 +46,9 @@ internal static class MountRows
           AND EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId})
           AND NOT EXISTS (SELECT 1 FROM mounts JOIN hosts ON hosts.id = mounts.host_id
                           WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND hosts.state <> 'evicted' AND hosts.lease_expires_at + {grace} >= now())
+          AND NOT EXISTS (SELECT 1 FROM mounts LEFT JOIN export_clients c ON c.host_id = mounts.host_id AND c.server = volumes.server AND c.path = volumes.export
+                          JOIN exports x ON x.server = volumes.server AND x.path = volumes.export
+                          WHERE volume_id = {m.VolumeId} AND mounts.host_id <> {m.HostId} AND (x.host_id = mounts.host_id OR (c.host_id IS NOT NULL AND c.withdrawn_at IS NULL)))
           AND (access = 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id <> {m.CallerId}))
         """,
         [

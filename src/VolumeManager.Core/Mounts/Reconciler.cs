@@ -45,6 +45,7 @@ internal sealed partial class Reconciler(
         foreach (var volume in index.All.Where(IsAbandoned)) await TryAsync(volume.Name, FinishAbandonedAsync, cancellation);
 
         await SeeToExportsAsync();
+        await LearnLimitsAsync(cancellation);
     }
 
     /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>
@@ -62,6 +63,13 @@ internal sealed partial class Reconciler(
         var lost = await export.Key.FindStaleAsync([.. export.Select(v => mounts.TargetOf(v.Name))], CancellationToken.None);
         foreach (var volume in export) mounts.SetLost(volume, lost.Contains(mounts.TargetOf(volume.Name)));
     });
+
+    /// <summary>For Status, which asks no disk.</summary>
+    async Task LearnLimitsAsync(CancellationToken cancellation)
+    {
+        var limited = index.All.Where(v => v.IsLiving && v.SizeBytes is not null).GroupBy(exports.Of).ToList();
+        await Task.WhenAll(limited.Select(export => PatientlyAsync(export.Key.Name, () => export.Key.LearnLimitsAsync([.. export], cancellation))));
+    }
 
     async Task PatientlyAsync(string what, Func<Task> see)
     {

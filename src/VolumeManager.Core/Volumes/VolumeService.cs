@@ -42,7 +42,7 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
         }
 
-        if (!made && !asked.Adopted) await exports.Of(asked).TakeAsync(asked);
+        if (!made) await exports.Of(asked).TakeAsync(asked);
         LogCreated(asked.Name, exports.Of(asked).SourceOf(asked));
     }
 

@@ -43,6 +43,12 @@ internal static class HostCommand
             await using var database = Open(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
             var evicted = await Eviction.EvictAsync(database, parsed.GetValue(name)!, $"{Environment.UserName} on {Environment.MachineName}", parsed.GetValue(force));
             Console.WriteLine($"Host {parsed.GetValue(name)} is evicted: {evicted.Mounts} {(evicted.Mounts == 1 ? "mount" : "mounts")} dropped{(evicted.Exclusive.Count == 0 ? "" : $", exclusive volumes free now: {string.Join(", ", evicted.Exclusive)}")}.");
+            foreach (var export in evicted.Exports)
+            {
+                Console.WriteLine(export.IsDone
+                    ? $"It is shut out of {export.Source}: what it has open there is lost to it."
+                    : $"It is not shut out of {export.Source} yet: its exclusive volumes there can be mounted once volman on host {export.Server} has done so.");
+            }
         }));
         return command;
     }

@@ -50,18 +50,21 @@ internal static class MigrateCommand
         Tell(pending, database.Name, dryRun);
         if (local is null) return;
         if (dryRun && pending.Count > 0) throw new VolumeException("the database has no schema yet, so moving this host's catalog cannot be tried: run volman migrate first");
-        var promotion = new Promotion(local, settings.HostName, RootIdOf(settings.DataRoot, dryRun));
+        var promotion = new Promotion(local, settings.HostName, RootIdOf(settings, dryRun));
         var moved = await promotion.RunAsync(database, dryRun, Console.Out, cancellation);
         Console.WriteLine($"{(dryRun ? "Would move" : "Moved")} {moved}.");
     }
 
-    static string RootIdOf(string dataRoot, bool dryRun)
+    static string RootIdOf(Settings settings, bool dryRun)
     {
+        var dataRoot = settings.DataRoot;
         // Without an id yet it is no other host's.
         if (dryRun) return Directory.Exists(dataRoot) ? DataRootId.Read(dataRoot) : "";
         try
         {
-            return DataRootId.ReadOrMake(new DirectoryRoot(dataRoot).Path);
+            var root = new DirectoryRoot(dataRoot).Path;
+            var id = DataRootId.Recognise(root, $"{settings.StateDirectory}/data-root");
+            return DataRootId.IsThere(root, id) ? id : throw new VolumeException($"the data root {dataRoot} is not there: mount its disk");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

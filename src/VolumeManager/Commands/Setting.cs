@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Exports;
 
@@ -35,6 +36,12 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { NfsExport = NfsAddress.Export(v) ?? throw new FormatException("write the absolute path that the server exports") } }),
         new("nfs-options", $"NFS mount options of this host, over {NfsOptions.Default} and under a volume's own nfsopts [default: none]",
             (b, v) => b with { Settings = b.Settings with { NfsOptions = NfsOptions.Check(v) is not null ? v : "" } }),
+        new("export-directory", "A directory of this host that it serves to the cluster's other hosts, by its kernel's NFS server, as what nfs-server and nfs-export name [default: none]",
+            (b, v) => b with { Settings = b.Settings with { ExportDirectory = Plain(AbsolutePath(v)) } }),
+        new("export-squash", "What becomes of other hosts' root in export-directory: no_root_squash, root_squash or all_squash [default: no_root_squash]",
+            (b, v) => b with { Settings = b.Settings with { ExportSquash = v is "no_root_squash" or "root_squash" or "all_squash" ? v : throw new FormatException("use no_root_squash, root_squash or all_squash") } }),
+        new("address", "The IP address by which other hosts know this one [default: the one from which it reaches the database]",
+            (b, v) => b with { Settings = b.Settings with { Address = IPAddress.TryParse(v, out var address) && NfsAddress.Server(v) is not null ? address.ToString() : throw new FormatException("write an IP address") } }),
         new("host-name", "This host's name in the catalog [default: the machine's name]",
             (b, v) => b with { Settings = b.Settings with { HostName = v.Length is > 0 and <= 255 && !v.Any(char.IsControl) ? v : throw new FormatException("write 1 to 255 characters") } }),
         new("database", "PostgreSQL connection string of the catalog that many hosts share, such as Host=db;Database=volman;Username=volman; it may hold a password, so better use database-file [default: none, this host has its own]",
@@ -88,6 +95,11 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     static string AbsolutePath(string value) => value.StartsWith('/') && !value.Contains('\0', StringComparison.Ordinal)
         ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(value))
         : throw new FormatException("write an absolute path");
+
+    // exports(5) gives other characters a meaning.
+    static string Plain(string path) => path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-')
+        ? path
+        : throw new FormatException("name a directory with the characters a-z A-Z 0-9 . _ - / only");
 
     static TimeSpan Positive(string value) => Duration(value) is { Ticks: > 0 } duration ? duration : throw new FormatException("write a duration longer than zero");
 

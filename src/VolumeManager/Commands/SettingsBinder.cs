@@ -61,6 +61,11 @@ internal static class SettingsBinder
 
         if (bound.Settings.AdminSocket == bound.Settings.Socket) faults.Add($"socket and admin-socket are both {bound.Settings.Socket}: choose separate paths");
         faults.AddRange(Overlaps(bound.Settings));
+        if (bound.Settings is { ExportDirectory.Length: > 0 } serving && (serving.NfsServer.Length == 0 || serving.NfsExport.Length == 0 || serving.Database.Length == 0))
+        {
+            faults.Add("export-directory serves a cluster: set database (or database-file), and nfs-server and nfs-export as on the hosts that are to mount it");
+        }
+
         return faults.Count == 0 ? (bound.Settings, bound.Log) : throw new VolumeException(string.Join("; ", faults));
     }
 
@@ -69,6 +74,14 @@ internal static class SettingsBinder
     {
         var (data, mounts, state) = (settings.DataRoot, settings.MountRoot, settings.StateDirectory);
         if (MountInfo.IsAtOrBelow(data, mounts) || MountInfo.IsAtOrBelow(mounts, data)) yield return $"data-root {data} and mount-root {mounts} lie one within the other: choose separate directories";
+        if (settings.ExportDirectory is { Length: > 0 } export)
+        {
+            foreach (var (key, path) in ((string, string)[])[("data-root", data), ("mount-root", mounts), ("state-dir", state)])
+            {
+                if (MountInfo.IsAtOrBelow(export, path) || MountInfo.IsAtOrBelow(path, export)) yield return $"export-directory {export} and {key} {path} lie one within the other: choose separate directories";
+            }
+        }
+
         if (MountInfo.IsAtOrBelow(state, data)) yield return $"state-dir {state} lies within data-root {data}: choose separate directories";
         if (MountInfo.IsAtOrBelow(state, mounts)) yield return $"state-dir {state} lies within mount-root {mounts}: choose separate directories";
     }

@@ -27,7 +27,7 @@ internal sealed record VolumeStatus(
         EffectiveOptions.Of(volume),
         volume.Labels.Count == 0 ? null : volume.Labels,
         volume.SizeBytes?.ToString(CultureInfo.InvariantCulture),
-        volume.SizeBytes is null ? null : "no",
+        volume.SizeBytes is null ? null : daemon.Exports.Of(volume).SizeEnforced(volume),
         volume.Mounts.IsEmpty ? [] : [.. Mounts.Holders.Of(volume, daemon.Catalog).Select(HolderStatus.Of)],
         volume.CreatedOnHost,
         volume.Epoch.ToString(CultureInfo.InvariantCulture),

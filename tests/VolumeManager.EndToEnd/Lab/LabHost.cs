@@ -48,10 +48,11 @@ internal sealed class LabHost(Laboratory lab, string name)
         await DockerAsync("volume ls");
     }
 
-    internal Task StartVolmanAsync(string options = "") => ShAsync($"""
+    /// <param name="storage">What volumes lie on that name nothing else.</param>
+    internal Task StartVolmanAsync(string options = "", string storage = "--nfs-server h0 --nfs-export /") => ShAsync($"""
         mkdir -p {StateDirectory}
         setsid /srv/volman/volman serve --database '{Database}' --state-dir {StateDirectory}/state --mount-root {StateDirectory}/mnt --data-root {StateDirectory}/data \
-          --backend nfs --nfs-server h0 --nfs-export / --lease {Laboratory.Lease.TotalSeconds}s --takeover-grace {Laboratory.Grace.TotalSeconds}s --reconcile-interval 2s --engine-grace 2s --log-level debug {options} \
+          --backend nfs {storage} --lease {Laboratory.Lease.TotalSeconds}s --takeover-grace {Laboratory.Grace.TotalSeconds}s --reconcile-interval 2s --engine-grace 2s --log-level debug {options} \
           >>/srv/volman.log 2>&1 </dev/null &
         for i in $(seq 300); do [ -S /run/docker/plugins/volman.sock ] && exit 0; sleep 0.1; done
         tail -5 /srv/volman.log >&2; exit 1

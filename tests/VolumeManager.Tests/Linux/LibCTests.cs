@@ -17,7 +17,7 @@ public sealed class LibCTests : IDisposable
         var constants = typeof(LibC).GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly)
             .ToDictionary(f => f.Name, f => Convert.ToInt64(f.GetValue(null)), StringComparer.Ordinal);
         Assert.InRange(constants.Count, 30, 1000);
-        foreach (var name in new[] { "O_DIRECTORY", "O_NOFOLLOW", "MS_BIND", "STATX_ATTR_MOUNT_ROOT", "RENAME_NOREPLACE", "ELOOP" }) Assert.Contains(name, constants);
+        foreach (var name in new[] { "O_DIRECTORY", "O_NOFOLLOW", "MS_BIND", "STATX_ATTR_MOUNT_ROOT", "RENAME_NOREPLACE", "ELOOP", "Q_XSETQLIM", "FS_IOC_FSSETXATTR" }) Assert.Contains(name, constants);
         Assert.Equal(constants, await CompiledAsync(constants.Keys));
     }
 
@@ -26,11 +26,9 @@ public sealed class LibCTests : IDisposable
     {
         var compiled = await CompiledAsync(["offsetof(struct statx, stx_attributes)", "offsetof(struct statx, stx_attributes_mask)", "sizeof(struct statx)"]);
         Assert.Equal(
-            [OffsetOf(nameof(LibC.StatxBuffer.Attributes)), OffsetOf(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
+            [OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.Attributes)), OffsetOf<LibC.StatxBuffer>(nameof(LibC.StatxBuffer.AttributesMask)), Marshal.SizeOf<LibC.StatxBuffer>()],
             compiled.Values);
     }
-
-    static long OffsetOf(string field) => Marshal.OffsetOf<LibC.StatxBuffer>(field);
 
     [CompilerFact]
     public async Task The_names_of_getdents64_are_where_the_kernel_writes_them()
@@ -41,11 +39,33 @@ public sealed class LibCTests : IDisposable
         Assert.Equal([number, 16, 19, 2], compiled.Values);
     }
 
+    [CompilerFact]
+    public async Task Projects_and_their_quotas_are_where_the_kernel_has_them()
+    {
+        var compiled = await CompiledAsync(
+        [
+            "SYS_quotactl_fd", "offsetof(struct fs_quota_stat, qs_flags)", "sizeof(struct fs_quota_stat) > 128",
+            "offsetof(struct fsxattr, fsx_xflags)", "offsetof(struct fsxattr, fsx_projid)", "sizeof(struct fsxattr)",
+            "offsetof(struct fs_disk_quota, d_fieldmask)", "offsetof(struct fs_disk_quota, d_id)", "offsetof(struct fs_disk_quota, d_blk_hardlimit)",
+            "offsetof(struct fs_disk_quota, d_bcount)", "offsetof(struct fs_disk_quota, d_icount)", "sizeof(struct fs_disk_quota)",
+        ]);
+        Assert.Equal(
+        [
+            443, 2, 0,
+            OffsetOf<ProjectQuota.FsXattr>(nameof(ProjectQuota.FsXattr.Flags)), OffsetOf<ProjectQuota.FsXattr>(nameof(ProjectQuota.FsXattr.Project)), Marshal.SizeOf<ProjectQuota.FsXattr>(),
+            OffsetOf<ProjectQuota.FsDiskQuota>(nameof(ProjectQuota.FsDiskQuota.FieldMask)), OffsetOf<ProjectQuota.FsDiskQuota>(nameof(ProjectQuota.FsDiskQuota.Id)),
+            OffsetOf<ProjectQuota.FsDiskQuota>(nameof(ProjectQuota.FsDiskQuota.BlockHardLimit)), OffsetOf<ProjectQuota.FsDiskQuota>(nameof(ProjectQuota.FsDiskQuota.Blocks)),
+            OffsetOf<ProjectQuota.FsDiskQuota>(nameof(ProjectQuota.FsDiskQuota.Inodes)), Marshal.SizeOf<ProjectQuota.FsDiskQuota>(),
+        ], compiled.Values);
+    }
+
+    static long OffsetOf<T>(string field) => Marshal.OffsetOf<T>(field);
+
     /// <summary>What a C program says of each expression, in their order.</summary>
     async Task<Dictionary<string, long>> CompiledAsync(IEnumerable<string> expressions)
     {
         var source = Path.Combine(_folder.FullName, "say.c");
-        string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/mount.h", "sys/file.h", "sys/syscall.h"];
+        string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/mount.h", "sys/file.h", "sys/syscall.h", "linux/fs.h", "linux/quota.h", "linux/dqblk_xfs.h"];
         await File.WriteAllLinesAsync(source,
         [
             "#define _GNU_SOURCE",

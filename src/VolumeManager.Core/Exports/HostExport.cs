@@ -1,0 +1,57 @@
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>An export of the backend <c>nfs</c> whose server is this host: here its directory is used directly, the others mount it (<see cref="ExportPublisher"/>).</summary>
+internal sealed class HostExport : Export
+{
+    readonly string _source;
+
+    /// <param name="source">What the volumes of other hosts lie on: server and path.</param>
+    /// <param name="memory">Where this host remembers the directory's id.</param>
+    internal HostExport(DirectoryRoot root, SyscallLane lane, string source, string memory)
+        : base(root, lane)
+    {
+        _source = source;
+        Quota = new DirectoryQuota(root);
+        RootId = DataRootId.Recognise(root.Path, memory);
+        if (IsThere) MakeTrash();
+    }
+
+    internal string Directory => Root.Path;
+
+    /// <summary>The id that the directory bears.</summary>
+    internal string RootId { get; }
+
+    /// <summary>Whether the directory is the one that this host knows, and not that on which its disk is not mounted.</summary>
+    internal bool IsThere => DataRootId.IsThere(Root.Path, RootId);
+
+    /// <summary>Why it must not be used, as the catalog tells; null when nothing speaks against it.</summary>
+    internal string? Refusal { get; set; }
+
+    internal override string Name => $"the disk of {Root.Path}";
+
+    internal override string SourceOf(Volume volume) => $"{_source.TrimEnd('/')}/{volume.Directory}";
+
+    private protected override bool IsShared => true;
+
+    private protected override DirectoryQuota Quota { get; }
+
+    /// <summary>Gives a volume that another host has made its project and its limit, before anything is in it.</summary>
+    /// <exception cref="VolumeException">The directory cannot be reached.</exception>
+    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => RunAsync(
+        volume,
+        () =>
+        {
+            Quota.Apply(volume);
+            return true;
+        }, cancellation, isHarmless: true);
+
+    private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
+        () =>
+        {
+            if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
+            return IsThere ? call() : throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}, mount its disk");
+        }, cancellation);
+}

@@ -1,0 +1,202 @@
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Clusters;
+
+/// <summary>A host that serves a directory to the others: whom it lets in, whom it shuts out, and who waits for that. The first host of the cluster is the one.</summary>
+public sealed class PublishedExportTests : IAsyncDisposable
+{
+    static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };
+
+    readonly ExportfsStandIn _exportfs = new();
+    readonly string _directory = Directory.CreateTempSubdirectory("volman-served-").FullName;
+    TestCluster? _cluster;
+
+    TestCluster Cluster => _cluster!;
+
+    TestHost Server => Cluster[0];
+
+    async Task StartAsync(int hosts)
+    {
+        _cluster = await TestCluster.StartNewAsync(hosts, start: false);
+        for (var i = 0; i < hosts; i++)
+        {
+            Cluster[i].Settings = Cluster[i].Settings with { Backend = "nfs", NfsServer = "served.invalid", NfsExport = "/e", Address = $"192.0.2.{i}" };
+            if (i == 0) Cluster[i].Settings = Cluster[i].Settings with { ExportDirectory = _directory, ExportPlaces = _exportfs.Places };
+            await Cluster[i].StartAsync();
+        }
+
+        await LetInAsync(string.Join(' ', Enumerable.Range(1, hosts - 1).Select(i => $"192.0.2.{i}")));
+    }
+
+    Task LetInAsync(string clients) => TestHost.EventuallyAsync(() => Task.FromResult(_exportfs.Clients == clients), $"the clients are {clients}");
+
+    /// <summary>A host holds a volume for itself, is cut off, and its lease and grace run out. By rows: here it cannot mount NFS.</summary>
+    async Task LoseHolderAsync(int host, string volume)
+    {
+        await Cluster.CutAsync(host);
+        Assert.Equal(3, await Cluster.ExecuteAsync($"""
+            UPDATE catalog SET revision = revision + 1;
+            INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+            SELECT v.id, h.id, 'theirs', 1, 'b', 1, now(), v.epoch FROM volumes v, hosts h WHERE v.name = '{volume}' AND h.name = 'host-{host}';
+            UPDATE volumes SET revision = (SELECT revision FROM catalog), provisioned_at = now() WHERE name = '{volume}'
+            """));
+        await Cluster.ExpireLeaseAsync(host, "31 seconds");
+    }
+
+    Task<string?> FsidAsync(int host) => Cluster.ScalarAsync<string>($"SELECT fsid::text FROM export_clients c JOIN hosts h ON h.id = c.host_id WHERE h.name = 'host-{host}'");
+
+    [Fact]
+    public async Task Each_live_host_has_a_line_of_its_own_and_the_serving_one_uses_the_directory_itself()
+    {
+        await StartAsync(3);
+        Assert.Equal(
+            [.. await Task.WhenAll(new[] { 1, 2 }.Select(async i => $"{_directory} 192.0.2.{i}(rw,sync,no_subtree_check,no_root_squash,fsid={await FsidAsync(i)},anonuid=65534,sec=sys)"))],
+            _exportfs.Table);
+        Assert.Equal(_exportfs.Table.Select(line => line.Replace(",anonuid=65534,sec=sys", "", StringComparison.Ordinal)), File.ReadAllLines(_exportfs.Places.File).Where(line => !line.StartsWith('#')));
+        Assert.NotEqual(await FsidAsync(1), await FsidAsync(2));
+
+        Assert.Equal("", await Server.Engine.CreateAsync("v", new Dictionary<string, string> { ["uid"] = "33" }));
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        await File.WriteAllTextAsync(Server.TargetOf("v") + "/f", "written");
+        Assert.Equal("written", await File.ReadAllTextAsync($"{_directory}/v/f"));
+        Assert.Equal("served.invalid:/e/v", (await ClusterTests.StatusAsync(Server.Engine, "v")).GetProperty("Directory").GetString());
+        Assert.Equal("", await Server.Engine.UnmountAsync("v", "x"));
+        Assert.Equal("", await Server.Engine.RemoveAsync("v"));
+
+        // A host that comes later, and one that has another address after a restart.
+        var late = await Cluster.AddAsync("host-3", start: false);
+        late.Settings = late.Settings with { Address = "2001:db8::3" };
+        await late.StartAsync();
+        await LetInAsync("192.0.2.1 192.0.2.2 2001:db8::3");
+        await Cluster[2].StopAsync();
+        Cluster[2].Settings = Cluster[2].Settings with { Address = "192.0.2.22" };
+        await Cluster[2].StartAsync();
+        await LetInAsync("192.0.2.1 192.0.2.22 2001:db8::3");
+    }
+
+    [Fact]
+    public async Task What_somebody_did_to_the_table_is_put_right()
+    {
+        await StartAsync(2);
+        var table = _exportfs.Table;
+        File.Delete(_exportfs.Places.Table);
+        await LetInAsync("192.0.2.1");
+        File.WriteAllText(_exportfs.Places.Table, table[0].Replace(' ', '\t').Replace("fsid=", "fsid=00000000", StringComparison.Ordinal) + "\n/other\t192.0.2.1(rw)\n");
+        _exportfs.Export(_directory, "192.0.2.9");
+        await TestHost.EventuallyAsync(() => Task.FromResult(_exportfs.Table.Contains(table[0])), "its line is back");
+        Assert.Contains("/other 192.0.2.1(rw)", _exportfs.Table);
+    }
+
+    [Fact]
+    public async Task A_takeover_waits_until_the_old_holder_is_shut_out_and_that_one_comes_back_under_another_fsid()
+    {
+        await StartAsync(3);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        var (ctl, others) = (_exportfs.Connect(1, "192.0.2.1"), _exportfs.Connect(2, "192.0.2.2"));
+        var before = await FsidAsync(1);
+
+        _exportfs.IsBroken = true;
+        Assert.Matches("^volume v cannot be mounted yet, for host host-1 may still write to served.invalid:/e: see to volman on host host-0, which has to shut it out$", await Server.Engine.MountAsync("v", "x"));
+        Assert.Equal("theirs=1", await Server.MountRowsAsync("v"));
+        Assert.Equal("192.0.2.1 192.0.2.2", _exportfs.Clients);
+        _exportfs.IsBroken = false;
+
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        Assert.Equal("x=1", await Server.MountRowsAsync("v"));
+        Assert.Equal("192.0.2.2", _exportfs.Clients);
+        Assert.DoesNotContain("192.0.2.1", await File.ReadAllTextAsync(_exportfs.Places.File), StringComparison.Ordinal);
+        Assert.Equal("expire\n", await File.ReadAllTextAsync(ctl));
+        Assert.Equal("", await File.ReadAllTextAsync(others));
+        Assert.True(await Cluster.ScalarAsync<bool>("SELECT withdrawn_at <= (SELECT max(at) FROM events WHERE kind = 'takeover') FROM export_clients c JOIN hosts h ON h.id = c.host_id WHERE h.name = 'host-1'"));
+
+        await Cluster.HealAsync(1);
+        await LetInAsync("192.0.2.1 192.0.2.2");
+        Assert.NotEqual(before, await FsidAsync(1));
+    }
+
+    [Fact]
+    public async Task A_host_that_is_only_lost_keeps_what_it_has_open()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v"));
+        await LoseHolderAsync(1, "v");
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        Assert.Equal("192.0.2.1", _exportfs.Clients);
+        var before = await FsidAsync(1);
+        await Cluster.HealAsync(1);
+        Assert.Equal(before, await FsidAsync(1));
+    }
+
+    [Fact]
+    public async Task What_an_evicted_host_had_for_itself_waits_until_it_is_shut_out()
+    {
+        await StartAsync(3);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        _exportfs.IsBroken = true;
+        await using var database = new PostgresDatabase(Cluster.Server.ConnectionString(Cluster.Database), "test");
+        var evicting = Eviction.EvictAsync(database, "host-1", "tester", force: false);
+        await TestHost.EventuallyAsync(async () => await Cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-1'") == "evicted", "it is evicted");
+        var mounting = Server.Engine.MountAsync("v", "x");
+        Assert.Equal("192.0.2.1 192.0.2.2", _exportfs.Clients);
+        Assert.Equal("", await Server.MountRowsAsync("v"));
+        _exportfs.IsBroken = false;
+        Assert.Equal("", await mounting);
+        Assert.Equal([new Fencing.Closed("served.invalid:/e", "host-0", true)], (await evicting).Exports);
+        Assert.Equal("192.0.2.2", _exportfs.Clients);
+    }
+
+    [Fact]
+    public async Task Nobody_is_said_to_be_shut_out_who_can_come_in_another_way()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        _exportfs.Export(_directory, "*");
+        Assert.Matches("cannot be mounted yet, for host host-1 may still write", await Server.Engine.MountAsync("v", "x"));
+        Assert.Equal("theirs=1", await Server.MountRowsAsync("v"));
+    }
+
+    [Fact]
+    public async Task What_the_serving_host_holds_itself_is_not_taken_from_it()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        await Cluster.CutAsync(0);
+        await Cluster.ExpireLeaseAsync(0, "31 seconds");
+        Assert.Matches("is mounted by host host-0 .*volman host evict host-0", await Cluster[1].Engine.MountAsync("v", "y"));
+        Assert.Equal("x=1", await Cluster[1].MountRowsAsync("v"));
+    }
+
+    [Fact]
+    public async Task Another_directory_is_not_served_in_its_place_and_when_it_is_not_told_to_the_host_serves_no_more()
+    {
+        await StartAsync(2);
+        await Server.StopAsync();
+        Assert.Equal("192.0.2.1", _exportfs.Clients);
+        var other = Directory.CreateTempSubdirectory("volman-other-").FullName;
+        Server.Settings = Server.Settings with { ExportDirectory = other };
+        await Server.StartAsync();
+        Assert.Equal(_directory, await Cluster.ScalarAsync<string>("SELECT directory FROM exports"));
+        Assert.DoesNotContain(_exportfs.Table, line => line.StartsWith(other, StringComparison.Ordinal));
+
+        await Server.StopAsync();
+        Server.Settings = Server.Settings with { ExportDirectory = "" };
+        await Server.StartAsync();
+        await LetInAsync("");
+        await TestHost.EventuallyAsync(async () => await Cluster.ScalarAsync<long>("SELECT count(*) FROM exports") == 0, "the catalog knows");
+        Assert.False(File.Exists(_exportfs.Places.File));
+        Directory.Delete(other, recursive: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster is not null) await _cluster.DisposeAsync();
+        _exportfs.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+}
