@@ -341,11 +341,11 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
     }
 
-    internal override async Task<List<Volume>> ReadTrashAsync(CancellationToken cancellation)
+    internal override async Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation)
     {
         var trash = new List<Volume>();
         await _link.WaitAsync();
-        await _database.ReadAsync(SharedVolumeRows.InTrash, row =>
+        await _database.ReadAsync(SharedVolumeRows.InTrash(only), row =>
         {
             if (SharedVolumeRows.Read(row, _membership.Learn).Volume is { } volume) trash.Add(volume);
         }, cancellation);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
@@ -93,8 +92,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         Index.Remove(removed);
     }
 
-    internal override Task<List<Volume>> ReadTrashAsync(CancellationToken cancellation) =>
-        _file.ReadAsync(db => TrashRows.ReadAsync(db, FormattableStringFactory.Create(TrashRows.InTrash)), cancellation);
+    internal override Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation) => _file.ReadAsync(db => TrashRows.ReadAsync(db, TrashRows.InTrash(only)), cancellation);
 
     internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
     {

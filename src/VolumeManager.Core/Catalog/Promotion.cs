@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -147,7 +146,7 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         var index = new VolumeIndex(state.HostId);
         await index.LoadAsync(local);
         List<Volume> volumes = [.. index.All];
-        volumes.AddRange(await TrashRows.ReadAsync(local, FormattableStringFactory.Create(TrashRows.InTrash)));
+        volumes.AddRange(await TrashRows.ReadAsync(local, TrashRows.InTrash(only: null)));
         return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
     }
 

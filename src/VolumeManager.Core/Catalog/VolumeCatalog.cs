@@ -76,8 +76,9 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal bool IsAbandoned(Volume volume) => Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - s_removalTime;
 
     /// <summary>The volumes whose data is in the trash.</summary>
+    /// <param name="only">The id of the only one that is asked for; null for all.</param>
     /// <exception cref="CatalogAwayException">It is not known now.</exception>
-    internal abstract Task<List<Volume>> ReadTrashAsync(CancellationToken cancellation);
+    internal abstract Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation);
 
     /// <summary>Waits until every other host has heard that a volume was removed.</summary>
     /// <exception cref="VolumeException">One is lost that has not.</exception>

@@ -29,7 +29,9 @@ internal static class SharedVolumeRows
     internal static FormattableString ById(Guid id) => FormattableStringFactory.Create(s_select + "v.id = {0} WHERE c.id = 1", id);
 
     /// <summary>The volumes whose data is in the trash.</summary>
-    internal static FormattableString InTrash => FormattableStringFactory.Create(s_select + $"v.{TrashRows.InTrash} WHERE c.id = 1");
+    internal static FormattableString InTrash(Guid? only) => only is { } id
+        ? FormattableStringFactory.Create(s_select + "v.id = {0} AND v.state IN ('trashed', 'purging') WHERE c.id = 1", id)
+        : FormattableStringFactory.Create(s_select + "v.state IN ('trashed', 'purging') WHERE c.id = 1");
 
     /// <summary>All volumes, the removed ones too, that have changed since a revision.</summary>
     internal static FormattableString ChangedSince(long revision) => FormattableStringFactory.Create(s_select + "v.revision > {0} WHERE c.id = 1", revision);

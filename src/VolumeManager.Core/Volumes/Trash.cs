@@ -15,7 +15,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>The volumes in the trash, those first that were removed last.</summary>
     /// <exception cref="CatalogAwayException">It is not known now.</exception>
     internal async Task<List<Volume>> ListAsync(CancellationToken cancellation) =>
-        [.. (await catalog.ReadTrashAsync(cancellation)).OrderByDescending(v => v.RemovedAt).ThenBy(v => v.Id)];
+        [.. (await catalog.ReadTrashAsync(only: null, cancellation)).OrderByDescending(v => v.RemovedAt).ThenBy(v => v.Id)];
 
     /// <summary>Brings a volume back with its data, options and history, in one step for all hosts.</summary>
     /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
@@ -97,6 +97,21 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
         return ready;
     }
 
+    /// <summary>Lets all data in the trash be deleted without waiting for its time.</summary>
+    /// <returns>The volumes. What is mounted still is deleted when it is not any more.</returns>
+    internal async Task<List<Volume>> PurgeAllAsync(CancellationToken cancellation)
+    {
+        var purged = new List<Volume>();
+        foreach (var volume in await ListAsync(cancellation))
+        {
+            // What somebody restores at this moment is in the trash no more.
+            if (volume.State == VolumeState.Purging || await catalog.MakeDueAsync(volume)) purged.Add(volume);
+        }
+
+        PurgeDue?.Invoke();
+        return purged;
+    }
+
     /// <summary>Lets a volume's data be deleted without waiting for its time.</summary>
     /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
     /// <returns>The volume. What is mounted still is deleted when it is not any more.</returns>
@@ -111,8 +126,8 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
 
     async Task<Volume> FindAsync(string which, CancellationToken cancellation)
     {
-        var all = await ListAsync(cancellation);
-        var meant = Guid.TryParse(which, out var id) && all.Exists(v => v.Id == id) ? all.FindAll(v => v.Id == id) : all.FindAll(v => v.Name == which);
+        var meant = Guid.TryParse(which, out var id) ? await catalog.ReadTrashAsync(id, cancellation) : [];
+        if (meant.Count == 0) meant = (await ListAsync(cancellation)).FindAll(v => v.Name == which);
         if (meant.Exists(v => v.State == VolumeState.Trashed)) meant.RemoveAll(v => v.State == VolumeState.Purging);
         return meant.Count switch
         {
@@ -124,7 +139,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
 
     async Task<VolumeException> WhyNotAsync(Volume trashed, Volume wanted, CancellationToken cancellation)
     {
-        var now = (await catalog.ReadTrashAsync(cancellation)).Find(v => v.Id == trashed.Id);
+        var now = (await catalog.ReadTrashAsync(trashed.Id, cancellation)).FirstOrDefault();
         return now?.State == VolumeState.Purging ? BeingDeleted(now) : new VolumeException(
             now is null || now.Revision != trashed.Revision ? $"volume {trashed.Name} was restored, deleted or let go by somebody else at this moment: see volman trash ls, then try again"
             : await catalog.FindAsync(wanted.Name, cancellation) is { IsLiving: true } ? $"there is a volume {wanted.Name} already: restore it under another name with --as"

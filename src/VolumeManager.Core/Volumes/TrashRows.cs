@@ -11,8 +11,8 @@ internal static class TrashRows
 {
     static readonly string s_columns = string.Join(", ", VolumeRows.Columns);
 
-    /// <summary>The volumes whose data is in the trash.</summary>
-    internal const string InTrash = "state IN ('trashed', 'purging')";
+    /// <summary>The condition that a volume's data is in the trash.</summary>
+    internal static FormattableString InTrash(Guid? only) => only is { } id ? $"state IN ('trashed', 'purging') AND id = {id}" : (FormattableString)$"state IN ('trashed', 'purging')";
 
     /// <summary>Reads some volumes with their options and labels, without their mounts.</summary>
     /// <param name="condition">Which of them: the text of a WHERE.</param>

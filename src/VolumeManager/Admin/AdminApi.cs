@@ -52,12 +52,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
     static readonly Route[] s_routes =
     [
         new("GET", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.ListAsync(call.Cancellation))),
-        new("DELETE", "/v1/trash", async call =>
-        {
-            var purged = new List<Volume>();
-            foreach (var volume in await call.Daemon.Trash.ListAsync(call.Cancellation)) purged.Add(await call.Daemon.Trash.PurgeAsync($"{volume.Id}", call.Cancellation));
-            return Trashed(call, purged);
-        }),
+        new("DELETE", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.PurgeAllAsync(call.Cancellation))),
         new("DELETE", "/v1/trash/*", async call => Trashed(call, [await call.Daemon.Trash.PurgeAsync(call.Named, call.Cancellation)])),
         new("POST", "/v1/trash/*/restore", async call =>
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -89,14 +90,27 @@ internal static partial class ServeCommand
             kestrel.AddServerHeader = false;
             // RequestBody bounds what it reads, and says so in the protocol's own form.
             kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.ListenUnixSocket(settings.Socket);
+            // The plugin socket last: who cannot have the other one must not leave it behind, for engines to wait at.
             kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
+            kestrel.ListenUnixSocket(settings.Socket);
         });
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => endpoint.ToString() == settings.AdminSocket
-            ? ListenSocket.Bind(settings.AdminSocket, "--admin-socket")
-            : ListenSocket.Bind(settings.Socket, "--socket"));
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint.ToString() == settings.AdminSocket));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
         return builder.Build();
+    }
+
+    static Socket Bind(Settings settings, bool isAdmin)
+    {
+        if (isAdmin) return ListenSocket.Bind(settings.AdminSocket, "--admin-socket");
+        try
+        {
+            return ListenSocket.Bind(settings.Socket, "--socket");
+        }
+        catch (VolumeException)
+        {
+            ListenSocket.Remove(settings.AdminSocket);
+            throw;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Variable} is set in the environment, but is no setting of volman: see volman serve --help")]

@@ -74,6 +74,17 @@ public sealed class AdminApiTests(RunningHost running) : IClassFixture<RunningHo
         var error = await Assert.ThrowsAsync<VolumeException>(() => ServeCommand.RunAsync(second.Settings, new LogSettings { Level = LogLevel.None }, CancellationToken.None));
         Assert.Equal($"another daemon answers on {_host.Settings.AdminSocket}: stop it, or choose another --admin-socket", error.Message);
         Assert.Equal(200, (await _operator.SendAsync("GET", "/v1/trash")).Status);
+        Assert.False(File.Exists(second.Settings.Socket));
+    }
+
+    [Fact]
+    public async Task A_daemon_that_is_refused_the_plugin_socket_leaves_no_admin_socket_behind()
+    {
+        await using var second = new TestHost();
+        second.Settings = second.Settings with { Socket = _host.Settings.Socket };
+        await Assert.ThrowsAsync<VolumeException>(() => ServeCommand.RunAsync(second.Settings, new LogSettings { Level = LogLevel.None }, CancellationToken.None));
+        Assert.False(File.Exists(second.Settings.AdminSocket));
+        Assert.True(File.Exists(_host.Settings.AdminSocket));
     }
 
     [Fact]
