@@ -69,7 +69,7 @@ start_volman() {
   local lines=0 began waited=0
   began=$(date +%s%N)
   if [ -f "$work/volman.log" ]; then lines=$(wc -l <"$work/volman.log"); fi
-  local command=(volman serve --socket "$socket" --state-dir "$work/state"
+  local command=(volman serve --socket "$socket" --admin-socket "$work/admin.sock" --state-dir "$work/state"
     --mount-root "$work/mnt" --data-root "$work/volumes" --host-name demo-host)
   as_typed "${command[@]}"
   setsid "${enter[@]}" "$work/volman/${command[0]}" "${command[@]:1}" >>"$work/volman.log" 2>&1 </dev/null &

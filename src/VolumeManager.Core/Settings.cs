@@ -6,6 +6,9 @@ internal sealed record Settings
     /// <summary>The plugin socket; the file's name is the driver's name.</summary>
     public string Socket { get; init; } = "/run/docker/plugins/volman.sock";
 
+    /// <summary>Where <c>volman</c>'s own commands reach the daemon.</summary>
+    public string AdminSocket { get; init; } = "/run/volman/admin.sock";
+
     /// <summary>Host id, lock and catalog.</summary>
     public string StateDirectory { get; init; } = "/var/lib/volman";
 
@@ -69,6 +72,9 @@ internal sealed record Settings
 
     /// <summary>How long after an engine's start mounts of its dead predecessor are kept that nothing holds.</summary>
     public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For how long a host's word holds that it looks after the trash of all; shorter only in tests.</summary>
+    internal TimeSpan JanitorTime { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Names the boot of this host; another file only in tests that reboot.</summary>
     internal string BootIdFile { get; init; } = "/proc/sys/kernel/random/boot_id";

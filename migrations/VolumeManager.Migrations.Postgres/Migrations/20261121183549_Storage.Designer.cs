@@ -463,7 +463,7 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.HasIndex("PurgeAfter")
-                        .HasFilter("state IN ('trashed', 'gone')");
+                        .HasFilter("state IN ('trashed', 'purging', 'gone')");
 
                     b.HasIndex("Revision");
 

@@ -430,7 +430,7 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasFilter("state IN ('ready', 'removing', 'restoring')");
 
                     b.HasIndex("PurgeAfter")
-                        .HasFilter("state IN ('trashed', 'gone')");
+                        .HasFilter("state IN ('trashed', 'purging', 'gone')");
 
                     b.HasIndex("Revision");
 

@@ -19,6 +19,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 name: "IX_volumes_name",
                 table: "volumes");
 
+            migrationBuilder.DropIndex(
+                name: "IX_volumes_purge_after",
+                table: "volumes");
+
             migrationBuilder.AddColumn<DateTime>(
                 name: "sampled_at",
                 table: "volumes",
@@ -135,6 +139,12 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 filter: "state IN ('ready', 'removing', 'restoring')");
 
             migrationBuilder.CreateIndex(
+                name: "IX_volumes_purge_after",
+                table: "volumes",
+                column: "purge_after",
+                filter: "state IN ('trashed', 'purging', 'gone')");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_volumes_sampled_at",
                 table: "volumes",
                 column: "sampled_at",
@@ -177,6 +187,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 table: "volumes");
 
             migrationBuilder.DropIndex(
+                name: "IX_volumes_purge_after",
+                table: "volumes");
+
+            migrationBuilder.DropIndex(
                 name: "IX_volumes_sampled_at",
                 table: "volumes");
 
@@ -212,6 +226,12 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 column: "name",
                 unique: true,
                 filter: "state IN ('ready', 'removing')");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_volumes_purge_after",
+                table: "volumes",
+                column: "purge_after",
+                filter: "state IN ('trashed', 'gone')");
         }
     }
 }

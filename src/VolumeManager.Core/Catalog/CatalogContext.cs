@@ -48,7 +48,7 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             // A removed volume's name and directory are free again.
             volume.HasIndex(v => v.Name).IsUnique().HasFilter("state IN ('ready', 'removing', 'restoring')");
             volume.HasIndex(v => new { v.Directory, v.Export, v.Server }).HasFilter("state IN ('ready', 'removing', 'restoring')");
-            volume.HasIndex(v => v.PurgeAfter).HasFilter("state IN ('trashed', 'gone')");
+            volume.HasIndex(v => v.PurgeAfter).HasFilter("state IN ('trashed', 'purging', 'gone')");
             volume.HasIndex(v => v.Revision);
             volume.HasIndex(v => v.SampledAt).HasFilter("state = 'ready'");
         });

@@ -17,23 +17,23 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     // Another server takes over within some seconds; a single one that is away may stay so.
     static readonly TimeSpan s_failoverTime = TimeSpan.FromSeconds(20);
     static readonly TimeSpan s_restartTime = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan s_janitorTime = TimeSpan.FromMinutes(5);
 
     readonly ThisHost _host;
     readonly TimeSpan _grace;
+    readonly JanitorClaim _janitor;
     readonly PostgresDatabase _database;
     readonly ClusterLink _link;
     readonly Membership _membership;
     readonly ILogger _log;
     HostLedger _ledger = null!;
     ClusterJoin _join = null!;
-    bool _isJanitor;
 
     ClusterCatalog(Settings settings, ThisHost host, PostgresDatabase database, ClusterClock clock, ILogger log)
         : base(host.Id)
     {
         _host = host;
         _grace = settings.TakeoverGrace;
+        _janitor = new JanitorClaim(database, host.Id, settings.JanitorTime);
         _database = database;
         _log = log;
         _link = new ClusterLink(clock.Now, database.IsMultiHost ? s_failoverTime : s_restartTime);
@@ -342,24 +342,73 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         }
     }
 
+    internal override async Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation)
+    {
+        var trash = new List<Volume>();
+        await _link.WaitAsync();
+        await _database.ReadAsync(SharedVolumeRows.InTrash(only), row =>
+        {
+            if (SharedVolumeRows.Read(row, _membership.Learn).Volume is { } volume) trash.Add(volume);
+        }, cancellation);
+        return trash;
+    }
+
+    internal override async Task UntilHeardAsync(Volume trashed, CancellationToken cancellation)
+    {
+        // A live host hears with its next heartbeat, and its next one tells that it has heard.
+        for (; ; await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation))
+        {
+            var unheard = new List<(string Name, string State)>();
+            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, trashed.RemovedAt!.Value), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
+            if (unheard.Count == 0) return;
+            if (unheard.Find(host => host.State != "live") is { Name: { } lost })
+            {
+                throw new VolumeException($"volume {trashed.Name} cannot be restored under another name now, for host {lost} was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict {lost}");
+            }
+        }
+    }
+
+    internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
+    {
+        var (made, now) = await DecideAsync(TrashRows.BeginRestore(trashed, restoring), SharedVolumeRows.ById(trashed.Id), restoring.Name);
+        return made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt) ? now : null;
+    }
+
+    internal override async Task EndRestoreAsync(Volume ready, Event entry)
+    {
+        var (_, now) = await DecideAsync(TrashRows.EndRestore(ready, entry), SharedVolumeRows.ById(ready.Id), ready.Name);
+        if (now?.State != VolumeState.Ready) throw new VolumeException($"the restoration of volume {ready.Name} was taken back on another host while its data left the trash: see docker volume ls and volman trash ls");
+        _ledger.Copy([now]);
+    }
+
+    internal override Task CancelRestoreAsync(Volume restoring, Volume trashed) => DecideAsync(TrashRows.CancelRestore(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
+
+    internal override async Task<bool> MakeDueAsync(Volume trashed)
+    {
+        var (made, now) = await DecideAsync(TrashRows.MakeDue(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
+        return made || (now is { State: VolumeState.Trashed } && now.PurgeAfter == now.RemovedAt);
+    }
+
+    internal override async Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    {
+        if (_link.IsOnline && !await _janitor.RunAsync(work, cancellation)) LogNotJanitor();
+    }
+
     internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation)
     {
         var due = new List<Volume>();
-        _isJanitor = false;
-        if (!_link.IsOnline) return due;
-        _isJanitor = await _database.ApplyAsync(Change.Quiet($"""
-            UPDATE catalog SET janitor_host_id = {_host.Id}, janitor_until = now() + {s_janitorTime}
-            WHERE id = 1 AND (janitor_until IS NULL OR janitor_until < now() OR janitor_host_id = {_host.Id})
-            """)) > 0;
-        if (_isJanitor) await _database.ReadAsync(VolumeRows.Due(Now, rootId, _host.Id, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        await _database.ReadAsync(VolumeRows.Due(Now, rootId, _host.Id, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
         return due;
     }
+
+    internal override async Task<Volume?> BeginPurgeAsync(Volume due) =>
+        (await DecideAsync(TrashRows.BeginPurge(due), SharedVolumeRows.ById(due.Id), due.Name)).Now is { State: VolumeState.Purging } purging ? purging : null;
 
     internal override Task SetGoneAsync(Volume volume, Event entry) => DecideAsync(VolumeRows.SetGone(volume, Now, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
 
     internal override Task ForgetAsync(Volume volume) => _database.ApplyAsync(VolumeRows.Forget(volume));
 
-    internal override async Task<int> PruneAsync(FormattableString oldest) => _isJanitor ? await _database.ApplyAsync(Change.Quiet(oldest)) : 0;
+    internal override Task<int> PruneAsync(FormattableString oldest) => _database.ApplyAsync(Change.Quiet(oldest));
 
     internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation)
     {
@@ -441,6 +490,9 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume}: taken over from {Hosts}, epoch {Epoch}")]
     partial void LogTakenOver(string volume, string hosts, long epoch);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Another host looks after the trash now, or the catalog is away: what is left is deleted later")]
+    partial void LogNotJanitor();
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The cluster's catalog cannot be told of {Volume} now: {Reason}")]
     partial void LogNotTold(string? volume, string reason);

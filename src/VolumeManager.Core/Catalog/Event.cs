@@ -38,6 +38,7 @@ internal static class EventKind
 {
     public const string Create = "create";
     public const string Remove = "remove";
+    public const string Restore = "restore";
     public const string Purge = "purge";
     public const string Mount = "mount";
     public const string Unmount = "unmount";

@@ -93,6 +93,33 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         Index.Remove(removed);
     }
 
+    internal override Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation) => _file.ReadAsync(db => TrashRows.ReadAsync(db, TrashRows.InTrash(only)), cancellation);
+
+    internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
+    {
+        if (!await _file.ApplyAsync(TrashRows.BeginRestore(trashed, restoring))) return null;
+        Index.Put(restoring);
+        return restoring;
+    }
+
+    internal override async Task EndRestoreAsync(Volume ready, Event entry)
+    {
+        await _file.ApplyAsync(TrashRows.EndRestore(ready, entry));
+        Index.Put(ready);
+    }
+
+    internal override async Task CancelRestoreAsync(Volume restoring, Volume trashed)
+    {
+        await _file.ApplyAsync(TrashRows.CancelRestore(trashed));
+        Index.Remove(restoring);
+    }
+
+    internal override Task<bool> MakeDueAsync(Volume trashed) => _file.ApplyAsync(TrashRows.MakeDue(trashed));
+
+    internal override async Task<Volume?> BeginPurgeAsync(Volume due) => await _file.ApplyAsync(TrashRows.BeginPurge(due))
+        ? (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"id = {due.Id}"), CancellationToken.None)).FirstOrDefault()
+        : null;
+
     internal override Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
     {
         var due = new List<Volume>();

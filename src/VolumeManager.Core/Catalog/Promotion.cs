@@ -170,7 +170,7 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         var index = new VolumeIndex(state.HostId);
         await index.LoadAsync(local);
         List<Volume> volumes = [.. index.All];
-        await local.ReadAsync(VolumeRows.Removed, row => volumes.Add(VolumeRows.Read(row)));
+        volumes.AddRange(await TrashRows.ReadAsync(local, TrashRows.InTrash(only: null)));
         return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
     }
 

@@ -70,8 +70,46 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>Ends a removal: the volume is trashed or gone.</summary>
     internal abstract Task EndRemovalAsync(Volume removed, Event entry);
 
-    /// <summary>The removed volumes of a data root whose time has come. Empty when another host looks after them.</summary>
+    // Twice what a Remove may take.
+    static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);
+
+    /// <summary>Whether a removal or restoration that was begun is this host's to finish. One that another host has just begun is that host's.</summary>
+    internal bool IsAbandoned(Volume volume) => Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - s_removalTime;
+
+    /// <summary>The volumes whose data is in the trash.</summary>
+    /// <param name="only">The id of the only one that is asked for; null for all.</param>
+    /// <exception cref="CatalogAwayException">It is not known now.</exception>
+    internal abstract Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation);
+
+    /// <summary>Waits until every other host has heard that a volume was removed.</summary>
+    /// <exception cref="VolumeException">One is lost that has not.</exception>
+    internal virtual Task UntilHeardAsync(Volume trashed, CancellationToken cancellation) => Task.CompletedTask;
+
+    /// <summary>Gives a trashed volume a name and a place again.</summary>
+    /// <param name="trashed">As it was read.</param>
+    /// <param name="restoring">As it shall be, in state <c>restoring</c>.</param>
+    /// <returns>The volume so; null when it was changed since, or name or place are another volume's.</returns>
+    internal abstract Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring);
+
+    /// <summary>The volume's data is in its place.</summary>
+    internal abstract Task EndRestoreAsync(Volume ready, Event entry);
+
+    /// <summary>The volume's data stays in the trash.</summary>
+    internal abstract Task CancelRestoreAsync(Volume restoring, Volume trashed);
+
+    /// <summary>Lets a trashed volume's data be deleted from now on.</summary>
+    /// <returns>False when the volume was changed since it was read.</returns>
+    internal abstract Task<bool> MakeDueAsync(Volume trashed);
+
+    /// <summary>Does what one host does for all: for as long as it is this host that does it. Nothing is done when it is another one.</summary>
+    internal virtual Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation) => work(cancellation);
+
+    /// <summary>The removed volumes of a data root whose time has come.</summary>
     internal abstract Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation);
+
+    /// <summary>Closes a volume in the trash to those who would restore it, for its data is about to be deleted.</summary>
+    /// <returns>The volume in state <c>purging</c>; null when it was changed since it was read.</returns>
+    internal abstract Task<Volume?> BeginPurgeAsync(Volume due);
 
     /// <summary>The trashed data is deleted.</summary>
     internal abstract Task SetGoneAsync(Volume volume, Event entry);

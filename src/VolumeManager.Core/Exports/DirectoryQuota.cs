@@ -30,14 +30,6 @@ internal sealed class DirectoryQuota(DirectoryRoot root)
     /// <summary>Whether <c>size</c> is enforced, as far as is known: "yes", or "no: " and a reason with its cure.</summary>
     internal string DescribeLimit(Volume volume) => _known.GetValueOrDefault(volume.Id, "unknown: its directory was not looked at since volman started");
 
-    /// <summary>Whether <c>size</c> is enforced for volumes that are made now.</summary>
-    /// <exception cref="LinuxException">The root cannot be asked.</exception>
-    internal bool IsEnforced()
-    {
-        using var directory = root.Open("", LibC.O_RDONLY);
-        return ProjectQuota.ModeOf(directory) == ProjectQuota.Mode.Limits && WhyShared("", directory) is null;
-    }
-
     /// <summary>
     /// Gives the volume's directory a project if it has none, and the project the limit that <c>size</c> asks for, none without. May be done any number of times. A directory that
     /// holds data without a project is left as it is, for its files would have to be changed one by one.

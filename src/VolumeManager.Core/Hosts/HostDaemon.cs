@@ -32,7 +32,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Exports = exports;
         History = new History(catalog, host.Name);
         Mounts = new MountService(host, catalog, History, _locks, Exports, logs.CreateLogger<MountService>());
-        Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, logs.CreateLogger<VolumeService>()) { PurgeDue = () => Wake(_clean) };
+        Trash = new Trash(catalog, History, _locks, Exports, logs.CreateLogger<Trash>()) { PurgeDue = () => Wake(_clean) };
+        Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, Trash, logs.CreateLogger<VolumeService>());
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
@@ -44,6 +45,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal History History { get; }
     internal MountService Mounts { get; }
     internal VolumeService Volumes { get; }
+    internal Trash Trash { get; }
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>
     /// <exception cref="VolumeException">A directory cannot be used.</exception>

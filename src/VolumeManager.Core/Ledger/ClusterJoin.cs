@@ -211,7 +211,8 @@ internal sealed partial class ClusterJoin(
     {
         var living = new HashSet<Guid>();
         var changed = new List<Volume>();
-        var known = index.All.ToDictionary(v => v.Id, v => (v.Revision, v.State));
+        // One that was mounted here when it got another name is there under both.
+        var known = index.All.DistinctBy(v => v.Id).ToDictionary(v => v.Id, v => (v.Revision, v.State));
         var revision = 0L;
         await database.ReadAsync(SharedVolumeRows.ChangedSince(-1), row =>
         {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace VolumeManager.Linux;
@@ -93,6 +94,15 @@ internal sealed class DirectoryRoot
         return (found.DeviceMajor, found.DeviceMinor, found.Inode);
     }
 
+    /// <summary>The names in a directory below the root that are text.</summary>
+    internal List<string> List(string relative)
+    {
+        using var directory = Open(relative, LibC.O_RDONLY);
+        var all = new List<string>();
+        while (DirectoryEntries.ReadNext(directory) is { Count: > 0 } names) all.AddRange(names.Select(name => Encoding.UTF8.GetString(name.AsSpan(0, name.Length - 1))));
+        return all;
+    }
+
     internal bool IsEmpty(string relative)
     {
         using var directory = Open(relative, LibC.O_RDONLY);
@@ -107,9 +117,10 @@ internal sealed class DirectoryRoot
     }
 
     /// <summary>Renames a directory within the root and makes that durable.</summary>
+    /// <param name="overEmpty">Whether an empty directory at <paramref name="to"/> may be replaced, which rename(2) does in one step, and with nothing else.</param>
     /// <returns>False when there is nothing at <paramref name="from"/>.</returns>
-    /// <exception cref="LinuxException">EEXIST: something is at <paramref name="to"/>, and stays.</exception>
-    internal bool TryRename(string from, string to)
+    /// <exception cref="LinuxException">EEXIST and its kin: something is at <paramref name="to"/>, and stays.</exception>
+    internal bool TryRename(string from, string to, bool overEmpty = false)
     {
         SafeFileHandle oldParent;
         try
@@ -124,15 +135,30 @@ internal sealed class DirectoryRoot
         using (oldParent)
         using (var newParent = Open(Parent(to), LibC.O_RDONLY))
         {
-            var error = Rename(oldParent, Name(from), newParent, Name(to), LibC.RENAME_NOREPLACE);
+            if (!IsThere(oldParent, Name(from))) return false;
+            var error = Rename(oldParent, Name(from), newParent, Name(to), overEmpty ? 0 : LibC.RENAME_NOREPLACE);
             // Not every file system knows the flag. Names of the trash hold an id, so nothing is replaced without it either.
-            if (error == LibC.EINVAL && !Exists(to)) error = Rename(oldParent, Name(from), newParent, Name(to), flags: 0);
+            if (error == LibC.EINVAL && !overEmpty && !Exists(to)) error = Rename(oldParent, Name(from), newParent, Name(to), flags: 0);
             if (error == LibC.ENOENT) return false;
             if (error != 0) throw new LinuxException("rename", $"{Path}/{from} to {Path}/{to}", error);
             // It is done, whatever these say: a failure here must not be taken for "not moved".
             _ = LibC.Fsync(newParent);
             _ = LibC.Fsync(oldParent);
             return true;
+        }
+    }
+
+    /// <remarks>Needed before a rename on NFS: what another host has moved since this one knew it elsewhere, the kernel finds by a lookup, but not within a rename (ESTALE).</remarks>
+    static bool IsThere(SafeFileHandle parent, string name)
+    {
+        try
+        {
+            LibC.Open(parent, name, LibC.O_PATH | LibC.O_NOFOLLOW).Dispose();
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
+        {
+            return false;
         }
     }
 

@@ -72,6 +72,7 @@ internal static partial class LibC
     internal const int EINVAL = 22;
     internal const int EISDIR = 21;
     internal const int EPERM = 1;
+    internal const int ENOTEMPTY = 39;
     internal const int ELOOP = 40;
     internal const int EACCES = 13;
     internal const int ENODEV = 19;

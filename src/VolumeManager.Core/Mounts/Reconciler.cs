@@ -8,7 +8,7 @@ namespace VolumeManager.Mounts;
 
 /// <summary>
 /// Makes catalog and kernel agree: at start, after an engine's start, and on a period. The kernel is the truth for what is mounted here; a mount row that
-/// nothing holds any more is dropped, a kernel mount without a row is taken down, and a removal that was cut off is finished.
+/// nothing holds any more is dropped, a kernel mount without a row is taken down, and a removal or restoration that was cut off is finished.
 /// </summary>
 internal sealed partial class Reconciler(
     ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks,
@@ -42,10 +42,7 @@ internal sealed partial class Reconciler(
             else if (!Mounter.HasFlags(options, volume.Access == AccessMode.ReadOnly)) await TryAsync(name, SetFlagsAsync, cancellation);
         }
 
-        foreach (var volume in index.All.Where(v => v.State == VolumeState.Removing && volumes.IsAbandoned(v)))
-        {
-            await TryAsync(volume.Name, FinishRemovalAsync, cancellation);
-        }
+        foreach (var volume in index.All.Where(IsAbandoned)) await TryAsync(volume.Name, FinishAbandonedAsync, cancellation);
 
         await SeeToExportsAsync();
         await LearnLimitsAsync(cancellation);
@@ -164,9 +161,11 @@ internal sealed partial class Reconciler(
         if (index.TryFind(name, out var volume) && mounts.IsGivenUp(volume)) await mounts.TryDetachAsync(volume);
     }
 
-    async Task FinishRemovalAsync(string name)
+    bool IsAbandoned(Volume volume) => volume.State is VolumeState.Removing or VolumeState.Restoring && catalog.IsAbandoned(volume);
+
+    async Task FinishAbandonedAsync(string name)
     {
-        if (index.TryFind(name, out var volume) && volume.State == VolumeState.Removing) await volumes.FinishRemovalAsync(volume);
+        if (index.TryFind(name, out var volume) && IsAbandoned(volume)) await volumes.FinishAbandonedAsync(volume);
     }
 
     async Task TryAsync(string name, Func<string, Task> mend, CancellationToken cancellation)

@@ -19,4 +19,12 @@ internal static class ByteSize
         var factor = 1L << (10 * (power + 1));
         return number <= long.MaxValue / factor ? number * factor : null;
     }
+
+    /// <summary>For people: three digits, such as <c>1.2G</c>.</summary>
+    internal static string Text(long bytes)
+    {
+        var (value, power) = ((double)bytes, -1);
+        for (; value >= 999.5 && power < Units.Length - 1; power++) value /= 1024;
+        return power < 0 ? $"{bytes}" : value.ToString(value < 9.95 ? "0.0" : "0", CultureInfo.InvariantCulture) + Units[power];
+    }
 }

@@ -16,34 +16,38 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 
     readonly long _startedAt = Stopwatch.GetTimestamp();
 
-    internal async Task CleanAsync(CancellationToken cancellation)
+    internal Task CleanAsync(CancellationToken cancellation) => catalog.AsJanitorAsync(async token =>
     {
-        await PurgeTrashAsync(cancellation);
-        await PruneHistoryAsync(cancellation);
-    }
+        await PurgeTrashAsync(token);
+        await PruneHistoryAsync(token);
+    }, cancellation);
 
     async Task PurgeTrashAsync(CancellationToken cancellation)
     {
         foreach (var volume in await catalog.ReadDueAsync(exports.Local.RootId, Batch, cancellation))
         {
-            if (volume.OnRemove != OnRemove.Delete && !ClockIsTrusted) continue;
+            cancellation.ThrowIfCancellationRequested();
+            // What shall not be kept is due by its removal, whatever the clock says.
+            if (volume.PurgeAfter != volume.RemovedAt && !ClockIsTrusted) continue;
             try
             {
-                if (volume.State == VolumeState.Gone)
-                {
-                    await catalog.ForgetAsync(volume);
-                    continue;
-                }
-
-                var entries = await exports.Of(volume).PurgeAsync(volume, cancellation);
-                await catalog.SetGoneAsync(volume, history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted"));
-                LogPurged(volume.Name, entries);
+                if (volume.State == VolumeState.Gone) await catalog.ForgetAsync(volume);
+                else await PurgeAsync(volume, cancellation);
             }
             catch (Exception e) when (e is VolumeException or IOException)
             {
                 LogNotPurged(volume.Name, e.Message);
             }
         }
+    }
+
+    async Task PurgeAsync(Volume due, CancellationToken cancellation)
+    {
+        // From then on nobody restores it, so that half a volume is never given back.
+        if (await catalog.BeginPurgeAsync(due) is not { } volume) return;
+        var entries = await exports.Of(volume).PurgeAsync(volume, cancellation);
+        await catalog.SetGoneAsync(volume, history.Of(EventKind.Purge, volume, detail: $"{entries} files and directories deleted"));
+        LogPurged(volume.Name, entries);
     }
 
     async Task PruneHistoryAsync(CancellationToken cancellation)

@@ -28,11 +28,20 @@ internal static class SharedVolumeRows
     /// <summary>A volume whatever its state.</summary>
     internal static FormattableString ById(Guid id) => FormattableStringFactory.Create(s_select + "v.id = {0} WHERE c.id = 1", id);
 
+    /// <summary>The volumes whose data is in the trash.</summary>
+    internal static FormattableString InTrash(Guid? only) => only is { } id
+        ? FormattableStringFactory.Create(s_select + "v.id = {0} AND v.state IN ('trashed', 'purging') WHERE c.id = 1", id)
+        : FormattableStringFactory.Create(s_select + "v.state IN ('trashed', 'purging') WHERE c.id = 1");
+
     /// <summary>All volumes, the removed ones too, that have changed since a revision.</summary>
     internal static FormattableString ChangedSince(long revision) => FormattableStringFactory.Create(s_select + "v.revision > {0} WHERE c.id = 1", revision);
 
     /// <summary>All hosts as they are by the database's clock.</summary>
     internal static FormattableString Hosts => FormattableStringFactory.Create($"SELECT h.id, h.name, {StateOfHost} FROM hosts h");
+
+    /// <summary>The other hosts, name and state, that were not heard of since that moment: what happened then they may not know.</summary>
+    internal static FormattableString NotHeard(Guid asker, DateTime since) =>
+        FormattableStringFactory.Create($"SELECT h.name, {StateOfHost} FROM hosts h WHERE h.id <> {{0}} AND h.state <> 'evicted' AND h.last_seen_at < {{1}} ORDER BY 2 DESC, 1", asker, since);
 
     /// <param name="host">Told of each host that holds a mount.</param>
     /// <returns>The catalog's revision, and the volume if there is one.</returns>

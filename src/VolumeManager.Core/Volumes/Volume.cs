@@ -10,8 +10,9 @@ internal enum AccessMode { Shared, SingleHost, SingleCaller, ReadOnly }
 internal enum OnRemove { Trash, Delete, Retain }
 
 /// <summary>Where a volume stands between creation and the end of its data.</summary>
-/// <remarks><c>Restoring</c>: it has its name again, and its data is on the way back from the trash. <c>Gone</c>: the data is deleted or let go; the row stays for a day, so that every host hears of it.</remarks>
-internal enum VolumeState { Ready, Removing, Trashed, Gone, Restoring }
+/// <remarks><c>Restoring</c>: it has its name again, and its data is on the way back from the trash. <c>Purging</c>: its data is being deleted, and nobody gets it back any more.
+/// <c>Gone</c>: the data is deleted or let go; the row stays for a day, so that every host hears of it.</remarks>
+internal enum VolumeState { Ready, Removing, Trashed, Gone, Restoring, Purging }
 
 /// <summary>A volume: one row of the table <c>volumes</c>, with what belongs to it. Never changed: a new one takes its place.</summary>
 internal sealed record Volume
@@ -67,10 +68,10 @@ internal sealed record Volume
     /// for it held data.</summary>
     public DateTime? ProvisionedAt { get; init; }
 
-    /// <summary>When its removal began.</summary>
+    /// <summary>When its removal began; of a volume that is being restored, when that began.</summary>
     public DateTime? RemovedAt { get; init; }
 
-    /// <summary>From then on the trashed directory, and later the row, may be deleted.</summary>
+    /// <summary>From then on the trashed directory, and later the row, may be deleted. The same as <see cref="RemovedAt"/> when that was asked for at once.</summary>
     public DateTime? PurgeAfter { get; init; }
 
     /// <summary>What it held when it was last measured: bytes on disk, and inodes; null before the first time. Not a part of its revision.</summary>

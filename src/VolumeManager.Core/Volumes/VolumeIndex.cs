@@ -15,6 +15,9 @@ internal sealed class VolumeIndex(Guid hostId)
 {
     readonly ConcurrentDictionary<string, Volume> _byName = new(StringComparer.Ordinal);
 
+    // A volume may come out of the trash with another name than it went in, and who was told of the latter only has to let go of the former.
+    readonly ConcurrentDictionary<Guid, string> _names = new();
+
     /// <summary>In no order.</summary>
     internal IEnumerable<Volume> All => _byName.Select(pair => pair.Value).Where(IsThere);
 
@@ -23,11 +26,15 @@ internal sealed class VolumeIndex(Guid hostId)
     internal bool TryFind(string name, [NotNullWhen(true)] out Volume? volume) => _byName.TryGetValue(name, out volume) && IsThere(volume);
 
     /// <summary>Makes a committed change seen. The caller holds the volume's lock, and is the only one who changes volumes.</summary>
-    internal void Put(Volume volume) => _byName.AddOrUpdate(
-        volume.Name,
-        static (_, changed) => changed,
-        static (_, known, changed) => known.Id == changed.Id ? changed with { UsedBytes = known.UsedBytes, UsedFiles = known.UsedFiles, SampledAt = known.SampledAt } : changed,
-        volume);
+    internal void Put(Volume volume)
+    {
+        _names[volume.Id] = volume.Name;
+        _byName.AddOrUpdate(
+            volume.Name,
+            static (_, changed) => changed,
+            static (_, known, changed) => known.Id == changed.Id ? changed with { UsedBytes = known.UsedBytes, UsedFiles = known.UsedFiles, SampledAt = known.SampledAt } : changed,
+            volume);
+    }
 
     /// <summary>Takes in what a volume was found to hold. Under no lock: a Mount that waits for its disk must not keep it waiting, and what others change of the volume
     /// meanwhile stays.</summary>
@@ -41,13 +48,25 @@ internal sealed class VolumeIndex(Guid hostId)
 
     /// <summary>Takes in what the shared catalog said, unless something later is known. This host's own mounts stay as they are.</summary>
     /// <param name="anew">What was known before may be of another history: a backup, or a server that took over and had not heard all.</param>
-    internal Volume Learn(Volume heard, bool anew = false) => _byName.AddOrUpdate(
-        heard.Name,
-        (_, fresh) => With(fresh, []),
-        (_, known, fresh) => known.Id == fresh.Id
-            ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
-            : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh),
-        heard);
+    internal Volume Learn(Volume heard, bool anew = false)
+    {
+        if (_names.TryGetValue(heard.Id, out var name) && name != heard.Name && _byName.TryGetValue(name, out var before) && before.Id == heard.Id)
+        {
+            if (before.Revision > heard.Revision && !anew) return before;
+            // What is mounted under its earlier name stays there until its Unmount arrives.
+            _byName.TryUpdate(name, before with { State = VolumeState.Gone, Revision = heard.Revision }, before);
+        }
+
+        var learned = _byName.AddOrUpdate(
+            heard.Name,
+            (_, fresh) => With(fresh, []),
+            (_, known, fresh) => known.Id == fresh.Id
+                ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
+                : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh),
+            heard);
+        if (learned.Id == heard.Id) _names[heard.Id] = heard.Name;
+        return learned;
+    }
 
     /// <summary>Of two volumes of one name, a removed one and its successor, the successor counts; but while the removed one is mounted here it has to wait.</summary>
     Volume OfTwo(Volume known, Volume fresh) =>
@@ -64,14 +83,19 @@ internal sealed class VolumeIndex(Guid hostId)
     /// <param name="revision">All that was asked before the catalog had it has been answered.</param>
     internal void ForgetGone(long revision)
     {
-        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value) && pair.Value.Revision <= revision)) _byName.TryRemove(pair);
+        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value) && pair.Value.Revision <= revision)) Forget(pair);
     }
 
     /// <summary>Takes in that the shared catalog has these volumes and no others.</summary>
     internal void LearnOnly(HashSet<Guid> living)
     {
         foreach (var pair in _byName.Where(pair => pair.Value.IsLiving && !living.Contains(pair.Value.Id))) _byName.TryUpdate(pair.Key, pair.Value with { State = VolumeState.Gone }, pair.Value);
-        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value))) _byName.TryRemove(pair);
+        foreach (var pair in _byName.Where(pair => !IsThere(pair.Value))) Forget(pair);
+    }
+
+    void Forget(KeyValuePair<string, Volume> pair)
+    {
+        if (_byName.TryRemove(pair)) _names.TryRemove(new(pair.Value.Id, pair.Key));
     }
 
     /// <summary>This host's mounts of a volume, as they are from now on.</summary>
@@ -83,9 +107,17 @@ internal sealed class VolumeIndex(Guid hostId)
         volume);
 
     /// <summary>Puts a volume in the place of a removed one of its name, with this host's mounts.</summary>
-    internal Volume Follow(Volume successor, ImmutableArray<Mount> own) => _byName[successor.Name] = With(successor, own);
+    internal Volume Follow(Volume successor, ImmutableArray<Mount> own)
+    {
+        var following = With(successor, own);
+        Put(following);
+        return following;
+    }
 
-    internal void Remove(Volume volume) => _byName.TryRemove(volume.Name, out _);
+    internal void Remove(Volume volume)
+    {
+        if (_byName.TryRemove(volume.Name, out var removed)) _names.TryRemove(new(removed.Id, removed.Name));
+    }
 
     internal bool IsOwn(Mount mount) => mount.HostId == hostId;
 
@@ -104,11 +136,11 @@ internal sealed class VolumeIndex(Guid hostId)
             if (labels.TryGetValue(volume.Id, out var l)) volume = volume with { Labels = l };
             if (mounts.Contains(volume.Id)) volume = volume with { Mounts = [.. mounts[volume.Id]] };
             // Of two volumes of one name that is shown which is mounted here.
-            if (!_byName.TryGetValue(volume.Name, out var other) || !other.IsMountedOn(hostId)) _byName[volume.Name] = volume;
+            if (!_byName.TryGetValue(volume.Name, out var other) || !other.IsMountedOn(hostId)) Put(volume);
         });
     }
 
-    static async Task<Dictionary<Guid, ImmutableDictionary<string, string>>> ReadPairsAsync(CatalogConnection db, FormattableString query)
+    internal static async Task<Dictionary<Guid, ImmutableDictionary<string, string>>> ReadPairsAsync(CatalogConnection db, FormattableString query)
     {
         var pairs = new Dictionary<Guid, ImmutableDictionary<string, string>>();
         await db.ReadAsync(query, row =>

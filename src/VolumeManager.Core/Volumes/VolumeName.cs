@@ -22,12 +22,11 @@ internal static class VolumeName
     /// <exception cref="VolumeException">The name is not valid.</exception>
     public static void Check(string? name)
     {
-        if (!IsValid(name))
-        {
-            throw new VolumeException(
-                $"volume name {Quoted.Text(name)} is not allowed: use 1 to {MaxLength} of the characters a-z A-Z 0-9 _ . - and begin with a letter or digit");
-        }
+        if (!IsValid(name)) throw new VolumeException(Refusal(name));
     }
+
+    /// <summary>Why a name is not valid.</summary>
+    internal static string Refusal(string? name) => $"volume name {Quoted.Text(name)} is not allowed: use 1 to {MaxLength} of the characters a-z A-Z 0-9 _ . - and begin with a letter or digit";
 }
 
 /// <summary>Text that came from outside, made fit for a one-line message: quoted, without control characters, and cut.</summary>

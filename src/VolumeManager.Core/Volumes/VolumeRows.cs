@@ -28,7 +28,7 @@ internal static class VolumeRows
     internal static FormattableString Due(DateTime now, string rootId, Guid? asker, int limit) => FormattableStringFactory.Create(
         $"""
         SELECT {s_columns} FROM volumes
-        WHERE state IN ('trashed', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+        WHERE state IN ('trashed', 'purging', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
         {(asker is null ? "" : "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id <> {3} AND hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)")}
         ORDER BY purge_after LIMIT {"{2}"}
         """,
@@ -77,24 +77,36 @@ internal static class VolumeRows
 
     static FormattableString InsertUnlessTaken(Volume v)
     {
-        // All that lies below "d" sorts from "d/" up to "d0", the next character.
         List<object> values =
         [
             v.Id, v.Name, v.Backend, v.Server, v.Export, v.Directory, v.Adopted, EnumText.Of(v.Access), TypedNull.Or(v.SizeBytes), v.Uid, v.Gid, v.Mode, EnumText.Of(v.OnRemove), EnumText.Of(v.State),
-            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt), v.Directory + "/", v.Directory + "0", v.Directory,
+            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt),
         ];
-        var first = values.Count - 1;
-        for (var slash = v.Directory.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = v.Directory.IndexOf('/', slash + 1)) values.Add(v.Directory[..slash]);
-        var atOrAbove = string.Join(", ", Enumerable.Range(first, values.Count - first).Select(i => $"{{{i}}}"));
         return FormattableStringFactory.Create(
             $$"""
             INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, revision)
             SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, (SELECT revision FROM catalog)
-            WHERE NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing', 'restoring') AND server = {3} AND export = {4} AND directory IN ({{atOrAbove}}))
-              AND NOT EXISTS (SELECT 1 FROM volumes WHERE state IN ('ready', 'removing', 'restoring') AND server = {3} AND export = {4} AND directory > {18} AND directory < {19})
+            WHERE {{OverlapsNone(v, values)}}
             ON CONFLICT DO NOTHING
             """,
             [.. values]);
+    }
+
+    /// <summary>The condition that no living volume has a directory at, above or below the volume's own.</summary>
+    /// <param name="values">Of the statement so far; those of the condition are added.</param>
+    internal static string OverlapsNone(Volume v, List<object> values)
+    {
+        string Value(string value)
+        {
+            values.Add(value);
+            return $"{{{values.Count - 1}}}";
+        }
+
+        var there = $"SELECT 1 FROM volumes WHERE state IN ('ready', 'removing', 'restoring') AND server = {Value(v.Server)} AND export = {Value(v.Export)}";
+        List<string> atOrAbove = [Value(v.Directory)];
+        for (var slash = v.Directory.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = v.Directory.IndexOf('/', slash + 1)) atOrAbove.Add(Value(v.Directory[..slash]));
+        // All that lies below "d" sorts from "d/" up to "d0", the next character.
+        return $"NOT EXISTS ({there} AND directory IN ({string.Join(", ", atOrAbove)})) AND NOT EXISTS ({there} AND directory > {Value(v.Directory + "/")} AND directory < {Value(v.Directory + "0")})";
     }
 
     /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one.</summary>
@@ -110,7 +122,7 @@ internal static class VolumeRows
                     {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {TypedNull.Or(v.ProvisionedAt)}, {TypedNull.Or(v.RemovedAt)},
                     {TypedNull.Or(v.PurgeAfter)}, {v.Revision})
             ON CONFLICT (id) DO UPDATE
-            SET access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, state = excluded.state, epoch = excluded.epoch,
+            SET name = excluded.name, directory = excluded.directory, access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, state = excluded.state, epoch = excluded.epoch,
                 provisioned_at = excluded.provisioned_at, removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
             """,
             $"DELETE FROM volume_options WHERE volume_id = {v.Id}",
@@ -119,7 +131,7 @@ internal static class VolumeRows
             .. v.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) VALUES ({v.Id}, {l.Key}, {l.Value})"),
             // What is removed, and not held here, need not be remembered here. News of a removed one say nothing of its successor.
             v.IsLiving
-                ? $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)"
+                ? $"DELETE FROM volumes WHERE name = {v.Name} AND state IN ('trashed', 'purging', 'gone') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)"
                 : Unkeep(v.Id),
         ]);
 
@@ -145,9 +157,6 @@ internal static class VolumeRows
         .. v.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) SELECT {v.Id}, {l.Key}, {l.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id}) ON CONFLICT DO NOTHING"),
     ];
 
-    /// <summary>The volumes whose data is in the trash.</summary>
-    internal static FormattableString Removed => FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state = 'trashed'");
-
     internal static Change SetProvisioned(Volume v, Event entry) => Change.Of(
         $"UPDATE volumes SET provisioned_at = {v.ProvisionedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND provisioned_at IS NULL",
         EventRows.AppendIfChanged(entry));
@@ -171,7 +180,7 @@ internal static class VolumeRows
 
     /// <summary>Its data is deleted for good.</summary>
     internal static Change SetGone(Volume v, DateTime now, Event entry) => Change.Of(
-        $"UPDATE volumes SET state = 'gone', purge_after = {now + s_remembered}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'trashed'",
+        $"UPDATE volumes SET state = 'gone', purge_after = {now + s_remembered}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'purging'",
         EventRows.AppendIfChanged(entry));
 
     /// <summary>Forgets a volume whose data is gone, with its options and labels. Its history stays. A mount row, were there one, would forbid it.</summary>

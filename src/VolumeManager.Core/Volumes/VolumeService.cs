@@ -9,11 +9,8 @@ namespace VolumeManager.Volumes;
 
 /// <summary>Create and Remove.</summary>
 internal sealed partial class VolumeService(
-    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, ILogger log)
+    ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, Trash trash, ILogger log)
 {
-    /// <summary>Told when a trashed volume's time has come already.</summary>
-    internal Action? PurgeDue { get; set; }
-
     /// <summary>Makes a volume and its directory. An existing one with equal options, or any when no options are given, is success: engines repeat themselves.</summary>
     /// <exception cref="VolumeException">A name or option is not allowed, the volume exists with other options, or the directory cannot be made. Nothing is left.</exception>
     internal async Task CreateAsync(string? name, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
@@ -67,6 +64,12 @@ internal sealed partial class VolumeService(
     {
         var name = volume.Name;
         if (!volume.Mounts.IsEmpty) throw InUse(volume);
+        if (volume.State == VolumeState.Restoring)
+        {
+            await FinishAbandonedAsync(volume);
+            if (await catalog.FindAsync(name, cancellation) is not { State: VolumeState.Ready } restored) return false;
+            volume = restored;
+        }
 
         // The engine may have forgotten a container (live-restore) that the kernel still knows.
         if (Mounter.IsMounted(mounts.TargetOf(name)) && !await mounts.TryDetachAsync(volume))
@@ -89,7 +92,7 @@ internal sealed partial class VolumeService(
     }
 
     /// <summary>Takes a volume in state <c>removing</c> to its end. The caller holds its lock. A daemon that was killed halfway comes here again.</summary>
-    internal async Task FinishRemovalAsync(Volume volume)
+    async Task FinishRemovalAsync(Volume volume)
     {
         var now = catalog.Now;
         if (volume.OnRemove == OnRemove.Retain)
@@ -108,7 +111,7 @@ internal sealed partial class VolumeService(
             };
             await catalog.EndRemovalAsync(
                 trashed, history.Of(EventKind.Remove, volume, detail: $"in {Export.Trash}/{Export.TrashName(volume)} until {trashed.PurgeAfter:u}"));
-            if (trashed.PurgeAfter <= now) PurgeDue?.Invoke();
+            if (trashed.PurgeAfter <= now) trash.PurgeDue?.Invoke();
         }
 
         LogRemoved(volume.Name, EnumText.Of(volume.OnRemove));
@@ -118,11 +121,10 @@ internal sealed partial class VolumeService(
     async Task<bool> ExistsAsync(Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
         var existing = await catalog.FindAsync(asked.Name, cancellation);
-        // A removal that a killed daemon began is finished first: success must not mean a volume that is about to go.
-        if (existing?.State == VolumeState.Removing)
+        // What a killed daemon began is finished first: success must not mean a volume that is about to go, or not yet there.
+        if (existing?.State is VolumeState.Removing or VolumeState.Restoring)
         {
-            if (!IsAbandoned(existing)) throw new VolumeException($"volume {asked.Name} is being removed by a host of the cluster at this moment: try again");
-            await FinishRemovalAsync(existing);
+            await FinishAbandonedAsync(existing);
             existing = await catalog.FindAsync(asked.Name, cancellation);
         }
 
@@ -150,13 +152,18 @@ internal sealed partial class VolumeService(
 
     bool _isShared;
 
-    // Twice what a Remove may take.
-    static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);
+    /// <summary>Takes a removal or restoration to its end that a daemon which was killed halfway has left. The caller holds the volume's lock.</summary>
+    /// <exception cref="VolumeException">Another host is at it.</exception>
+    internal async Task FinishAbandonedAsync(Volume volume)
+    {
+        var isRestored = volume.State == VolumeState.Restoring;
+        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored" : "removed")} by a host of the cluster at this moment: try again");
+        await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
+    }
 
-    /// <summary>Whether a removal that was begun is this host's to finish. One that another host has just begun is that host's.</summary>
-    internal bool IsAbandoned(Volume volume) => catalog.Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < catalog.Now - s_removalTime;
-
-    VolumeException InUse(Volume volume) => new($"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
+    VolumeException InUse(Volume volume) => new(volume.State == VolumeState.Restoring
+        ? $"volume {volume.Name} is being restored from the trash: try again in a moment"
+        : $"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
 
     async Task TrashAsync(Volume volume)
     {

@@ -27,8 +27,7 @@ internal static class HostCommand
                 FROM hosts h ORDER BY h.state = 'evicted', h.name
                 """,
                 row => rows.Add([row.GetString(0), row.GetString(1), row.GetInt64(2).ToString(CultureInfo.InvariantCulture), row.GetString(3), $"{row.GetUtc(4):u}", row.GetString(5)]), cancellation);
-            var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
-            foreach (var row in rows) Console.WriteLine(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+            Table.Write(rows);
         }));
         return command;
     }

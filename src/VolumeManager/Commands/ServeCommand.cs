@@ -1,10 +1,12 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using VolumeManager.Admin;
 using VolumeManager.Catalog;
 using VolumeManager.Docker;
 using VolumeManager.Hosts;
@@ -43,8 +45,13 @@ internal static partial class ServeCommand
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
         var api = new VolumeDriverApi(opening.Task, settings.Database.Length > 0, engine, logs.CreateLogger<VolumeDriverApi>());
-        app.Run(api.HandleAsync);
-        app.Lifetime.ApplicationStopping.Register(() => PluginSocket.Remove(settings.Socket));
+        var admin = new AdminApi(opening.Task, logs.CreateLogger<AdminApi>());
+        app.Run(http => AdminConnection.Is(http) ? admin.HandleAsync(http) : api.HandleAsync(http));
+        app.Lifetime.ApplicationStopping.Register(() =>
+        {
+            ListenSocket.Remove(settings.Socket);
+            ListenSocket.Remove(settings.AdminSocket);
+        });
 
         foreach (var variable in SettingsBinder.UnknownVariables()) LogUnknownVariable(log, variable);
 
@@ -83,11 +90,27 @@ internal static partial class ServeCommand
             kestrel.AddServerHeader = false;
             // RequestBody bounds what it reads, and says so in the protocol's own form.
             kestrel.Limits.MaxRequestBodySize = null;
+            // The plugin socket last: who cannot have the other one must not leave it behind, for engines to wait at.
+            kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
             kestrel.ListenUnixSocket(settings.Socket);
         });
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = _ => PluginSocket.Bind(settings.Socket));
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint.ToString() == settings.AdminSocket));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
         return builder.Build();
+    }
+
+    static Socket Bind(Settings settings, bool isAdmin)
+    {
+        if (isAdmin) return ListenSocket.Bind(settings.AdminSocket, "--admin-socket");
+        try
+        {
+            return ListenSocket.Bind(settings.Socket, "--socket");
+        }
+        catch (VolumeException)
+        {
+            ListenSocket.Remove(settings.AdminSocket);
+            throw;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Variable} is set in the environment, but is no setting of volman: see volman serve --help")]

@@ -10,7 +10,7 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
 {
     internal readonly record struct Bound(Settings Settings, LogSettings Log);
 
-    internal string Variable => VariableOf(Key);
+    internal string Variable => "VOLMAN_" + Key.ToUpperInvariant().Replace('-', '_');
 
     /// <summary>Whether the value must not be shown in messages.</summary>
     internal bool IsSecret { get; init; }
@@ -20,6 +20,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     [
         new("socket", "The plugin socket; its file name is the driver's name [default: /run/docker/plugins/volman.sock]",
             (b, v) => b with { Settings = b.Settings with { Socket = AbsolutePath(v) } }),
+        new("admin-socket", "The socket where volman's own commands reach the daemon; root alone may [default: /run/volman/admin.sock]",
+            (b, v) => b with { Settings = b.Settings with { AdminSocket = AbsolutePath(v) } }),
         new("state-dir", "Host id, lock and SQLite catalog [default: /var/lib/volman]",
             (b, v) => b with { Settings = b.Settings with { StateDirectory = AbsolutePath(v) } }),
         new("mount-root", "Where volumes are mounted for the engine [default: /var/lib/volman/mnt]",
@@ -67,11 +69,6 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
         new("log-format", "text, json or systemd [default: text]",
             (b, v) => b with { Log = b.Log with { Format = LogSettings.Formats.Contains(v) ? v : throw new FormatException("use text, json or systemd") } }),
     ];
-
-    /// <summary>Keys of settings that come with the admin API. Passing over them in silence would run something else than was asked for.</summary>
-    internal static readonly string[] Later = ["admin-socket"];
-
-    internal static string VariableOf(string key) => "VOLMAN_" + key.ToUpperInvariant().Replace('-', '_');
 
     /// <summary>The text of a file that only its readers should see, as Docker and systemd hand out secrets.</summary>
     static string Secret(string path)

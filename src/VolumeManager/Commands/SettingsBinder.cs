@@ -54,11 +54,7 @@ internal static class SettingsBinder
         }
 
         if (given.Contains("database") && given.Contains("database-file")) faults.Add("database and database-file are both set: set one of them");
-        foreach (var key in Setting.Later)
-        {
-            if (Environment.GetEnvironmentVariable(Setting.VariableOf(key)) is { Length: > 0 }) faults.Add($"{Setting.VariableOf(key)} is set, but this version has no such setting: unset it");
-        }
-
+        if (bound.Settings.AdminSocket == bound.Settings.Socket) faults.Add($"socket and admin-socket are both {bound.Settings.Socket}: choose separate paths");
         faults.AddRange(Overlaps(bound.Settings));
         if (bound.Settings is { ExportDirectory.Length: > 0 } serving && (serving.NfsServer.Length == 0 || serving.NfsExport.Length == 0 || serving.Database.Length == 0))
         {

@@ -43,7 +43,7 @@ internal sealed class ClusterHome
         var socket = Path.Combine(_run.Workspace.Sockets, $"{_name}-{host}.sock");
         return ServerProcess.Start(_run.Workspace, socket, _run.Options.Volman,
         [
-            "serve", "--socket", socket, "--state-dir", Path.Combine(own, "state"), "--mount-root", Path.Combine(own, "mnt"), "--data-root", DataRoot, "--host-name", host,
+            "serve", "--socket", socket, "--admin-socket", socket + ".admin", "--state-dir", Path.Combine(own, "state"), "--mount-root", Path.Combine(own, "mnt"), "--data-root", DataRoot, "--host-name", host,
             "--database", _server.ConnectionString(Database, throughProxy), "--lease", $"{lease.TotalSeconds}s", .. alone ? ["--reconcile-interval", "24d"] : Array.Empty<string>(),
         ], "Joined the cluster");
     }

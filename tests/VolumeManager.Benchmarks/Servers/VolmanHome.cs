@@ -16,7 +16,7 @@ internal sealed class VolmanHome(Workspace workspace, string executable, string 
             Directory.CreateDirectory(Path.Combine(_root, folder));
         return ServerProcess.Start(workspace, SocketPath, executable,
         [
-            "serve", "--socket", SocketPath, "--state-dir", Path.Combine(_root, "state"),
+            "serve", "--socket", SocketPath, "--admin-socket", SocketPath + ".admin", "--state-dir", Path.Combine(_root, "state"),
             "--mount-root", Path.Combine(_root, "mnt"), "--data-root", Path.Combine(_root, "data"), "--host-name", "bench",
         ], "volman ready");
     }

@@ -68,6 +68,9 @@ internal sealed class LabHost(Laboratory lab, string name)
         docker ps -a >&2; grep ' {StateDirectory}/mnt/' /proc/self/mountinfo >&2; exit 1
         """);
 
+    /// <summary>Runs one of volman's own commands.</summary>
+    internal Task<string> VolmanAsync(string arguments) => ShAsync($"/srv/volman/volman {arguments}");
+
     /// <summary>Calls the plugin past the engine.</summary>
     internal Task<string> CallAsync(string call, string volume, string caller = "") => ShAsync(
         $"curl -s --unix-socket /run/docker/plugins/volman.sock -d '{{\"Name\":\"{volume}\",\"ID\":\"{caller}\"}}' http://volman/VolumeDriver.{call}");

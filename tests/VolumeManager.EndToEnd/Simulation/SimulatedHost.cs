@@ -25,7 +25,7 @@ internal sealed class SimulatedHost : IAsyncDisposable
         _machine = new Machine(_folder, "/", name, []);
         _serve =
         [
-            DaemonBinary.Path, "serve", "--socket", Socket, "--state-dir", _folder["state"], "--mount-root", MountRoot, "--data-root", dataRoot, "--host-name", name,
+            DaemonBinary.Path, "serve", "--socket", Socket, "--admin-socket", _folder["admin.sock"], "--state-dir", _folder["state"], "--mount-root", MountRoot, "--data-root", dataRoot, "--host-name", name,
             "--database", database, "--lease", "3s", "--takeover-grace", $"{grace.TotalSeconds}s", "--reconcile-interval", "1s",
         ];
         _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(cancellation) })

@@ -101,7 +101,7 @@ public class MigrationTests
         await host.Engine.ActivateAsync();
         Assert.Equal("", await host.Engine.CreateAsync("held", new Dictionary<string, string> { ["label.team"] = "a", ["mode"] = "0750", ["access"] = "single-host" }));
         Assert.Equal("", await host.Engine.CreateAsync("idle", new Dictionary<string, string> { ["size"] = "1G" }));
-        Assert.Equal("", await host.Engine.CreateAsync("trashed"));
+        Assert.Equal("", await host.Engine.CreateAsync("trashed", new Dictionary<string, string> { ["label.team"] = "b" }));
         Assert.Equal("", await host.Engine.RemoveAsync("trashed"));
         foreach (var id in new[] { "x", "x", "y" }) Assert.Equal("", await host.Engine.MountAsync("held", id));
         await File.WriteAllTextAsync(host.TargetOf("held") + "/f", "data");
@@ -158,6 +158,9 @@ public class MigrationTests
         Assert.Empty(host.KernelMounts());
         Assert.Equal(0, await shared.Mounts.CountAsync());
         Assert.Equal("", await host.Engine.RemoveAsync("held"));
+        using var operate = Admin.OperatorClient.Of(host);
+        Assert.Equal("", (await operate.RestoreAsync("trashed")).Detail);
+        Assert.Equal("b", (await ClusterTests.StatusAsync(host.Engine, "trashed")).GetProperty("Labels").GetProperty("team").GetString());
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public sealed class ProgramTests
     {
         var top = await VolmanProcess.RunAsync("--help");
         Assert.Equal(0, top.ExitCode);
-        foreach (var verb in new[] { "serve", "migrate", "host" }) Assert.Matches($@"\n  {verb} +[A-Z]", top.Output);
+        foreach (var verb in new[] { "serve", "migrate", "host", "volume", "trash" }) Assert.Matches($@"\n  {verb} +[A-Z]", top.Output);
         var serve = await VolmanProcess.RunAsync("serve", "--help");
         Assert.Equal(0, serve.ExitCode);
         foreach (var setting in VolumeManager.Commands.Setting.All)
@@ -162,7 +162,7 @@ public sealed class ProgramTests
 
     static string[] Serve(TestHost host) =>
     [
-        "serve", "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
+        "serve", "--admin-socket", host.Settings.AdminSocket, "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
     ];
 
     static async Task ReadyAsync(TestHost host, Process daemon)

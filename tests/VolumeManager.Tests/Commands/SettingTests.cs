@@ -55,6 +55,7 @@ public class SettingTests
 
     [Theory]
     [InlineData("socket")]
+    [InlineData("admin-socket")]
     [InlineData("state-dir")]
     [InlineData("mount-root")]
     [InlineData("data-root")]

@@ -72,6 +72,7 @@ public sealed class SettingsBinderTests : IDisposable
         var values = new Dictionary<string, string>
         {
             ["socket"] = "/s",
+            ["admin-socket"] = "/a",
             ["state-dir"] = "/state",
             ["mount-root"] = "/mnt",
             ["data-root"] = "/data",
@@ -124,7 +125,7 @@ public sealed class SettingsBinderTests : IDisposable
         Set("VOLMAN_ENGINE_GRACE", "soon");
         Set("VOLMAN_NFS_SERVER", "nas:/volumes");
         Set("VOLMAN_USAGE_INTERVAL", "10ms");
-        Set("VOLMAN_ADMIN_SOCKET", "/run/volman.sock");
+        Set("VOLMAN_ADMIN_SOCKET", "admin.sock");
         Set("VOLMAN_DATABASE", "Host=db;Password=secret");
         Set("VOLMAN_DATABASE_FILE", "/nowhere");
         var error = Refused("--config", FileOf("""{"data-root": "relative", "typo": 1}"""), "--trash-retention", "long", "--log-level", "loud");
@@ -134,7 +135,7 @@ public sealed class SettingsBinderTests : IDisposable
             "--trash-retention is \"long\": write a duration", "VOLMAN_ENGINE_GRACE is \"soon\": write a duration", "--log-level is \"loud\": use trace",
             "VOLMAN_NFS_SERVER is \"nas:/volumes\": write a host name or an IP address",
             "VOLMAN_USAGE_INTERVAL is \"10ms\": write 0 or a duration of at least 1s",
-            "VOLMAN_ADMIN_SOCKET is set, but this version has no such setting: unset it",
+            "VOLMAN_ADMIN_SOCKET is \"admin.sock\": write an absolute path",
             "VOLMAN_DATABASE_FILE is \"/nowhere\": there is no such file: make it", "database and database-file are both set: set one of them",
         })
         {

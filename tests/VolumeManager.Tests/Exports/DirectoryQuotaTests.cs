@@ -19,7 +19,6 @@ public sealed class DirectoryQuotaTests
         var quota = new DirectoryQuota(root);
         var volume = Make(root, "v", Limit);
         Assert.StartsWith("unknown: ", quota.DescribeLimit(volume), StringComparison.Ordinal);
-        Assert.False(quota.IsEnforced());
         foreach (var act in new Action<Volume>[] { quota.Apply, quota.Look })
         {
             act(volume);
@@ -47,7 +46,6 @@ public sealed class DirectoryQuotaTests
         var (full, other) = (Make(root, "full", Limit), Make(root, "other", null));
         quota.Apply(full);
         quota.Apply(other);
-        Assert.True(quota.IsEnforced());
         Assert.Equal("yes", quota.DescribeLimit(full));
         Assert.NotEqual(ProjectOf(root, "full"), ProjectOf(root, "other"));
         Assert.InRange(await QuotaDisk.FillAsync(root.Path + "/full/f"), Limit - (64 << 10), Limit);
@@ -119,7 +117,6 @@ public sealed class DirectoryQuotaTests
         Assert.Null(quota.ReadUsage(inner));
 
         SetProject(root, "", 9);
-        Assert.False(quota.IsEnforced());
         var last = Make(root, "last", Limit);
         quota.Apply(last);
         Assert.StartsWith($"no: {root.Path} belongs to project 9, whose limit", quota.DescribeLimit(last), StringComparison.Ordinal);

@@ -38,7 +38,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         var settings = host.Settings;
         var start = new ProcessStartInfo("dotnet",
         [
-            Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--state-dir", settings.StateDirectory,
+            Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--admin-socket", settings.AdminSocket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
             "--lease", $"{settings.Lease.TotalSeconds:0}s", "--takeover-grace", $"{settings.TakeoverGrace.TotalSeconds:0}s",
             "--trash-retention", $"{settings.TrashRetention.TotalSeconds:0}s", "--reconcile-interval", $"{settings.ReconcileInterval.TotalMilliseconds:0}ms",

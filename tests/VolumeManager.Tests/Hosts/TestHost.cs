@@ -31,6 +31,7 @@ public sealed class TestHost : IAsyncDisposable
         Settings = new Settings
         {
             Socket = Path.Combine(_root, "v.sock"),
+            AdminSocket = Path.Combine(_root, "admin.sock"),
             StateDirectory = Path.Combine(_root, "state"),
             MountRoot = Path.Combine(_root, "mnt"),
             DataRoot = dataRoot ?? Path.Combine(_root, "data"),

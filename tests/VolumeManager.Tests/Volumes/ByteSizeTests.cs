@@ -57,4 +57,16 @@ public class ByteSizeTests
     [InlineData("99999999999999999999999G")]
     [InlineData("unlimited")]
     public void What_is_no_size_is_none(string text) => Assert.Null(ByteSize.Parse(text));
+
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(999, "999")]
+    [InlineData(1000, "1.0K")]
+    [InlineData(1024, "1.0K")]
+    [InlineData(1536, "1.5K")]
+    [InlineData(10 << 10, "10K")]
+    [InlineData(1023 << 10, "1.0M")]
+    [InlineData(3L << 30, "3.0G")]
+    [InlineData(long.MaxValue, "8.0E")]
+    public void Sizes_are_shown_with_up_to_three_digits(long bytes, string text) => Assert.Equal(text, ByteSize.Text(bytes));
 }

@@ -1,12 +1,11 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Commands;
-using VolumeManager.Docker;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Commands;
 
-public sealed class PluginSocketTests : IDisposable
+public sealed class ListenSocketTests : IDisposable
 {
     readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-socket-");
 
@@ -17,7 +16,7 @@ public sealed class PluginSocketTests : IDisposable
     [Fact]
     public async Task The_socket_is_roots_alone_and_its_directory_is_made()
     {
-        using var listening = PluginSocket.Bind(Of("plugins/v.sock"));
+        using var listening = ListenSocket.Bind(Of("plugins/v.sock"), "--socket");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Of("plugins/v.sock")));
         Assert.Equal(["v.sock"], Directory.GetFileSystemEntries(Of("plugins")).Select(Path.GetFileName));
         using var client = await ConnectAsync(Of("plugins/v.sock"));
@@ -38,7 +37,7 @@ public sealed class PluginSocketTests : IDisposable
         }
 
         Assert.True(File.Exists(left));
-        using var listening = PluginSocket.Bind(Of("v.sock"));
+        using var listening = ListenSocket.Bind(Of("v.sock"), "--socket");
         using var client = await ConnectAsync(Of("v.sock"));
         Assert.True(client.Connected);
         Assert.False(File.Exists(Of("v.sock.new")));
@@ -47,8 +46,8 @@ public sealed class PluginSocketTests : IDisposable
     [Fact]
     public async Task A_live_daemons_socket_is_left_to_it()
     {
-        using var first = PluginSocket.Bind(Of("v.sock"));
-        var error = Assert.Throws<VolumeException>(() => PluginSocket.Bind(Of("v.sock")));
+        using var first = ListenSocket.Bind(Of("v.sock"), "--socket");
+        var error = Assert.Throws<VolumeException>(() => ListenSocket.Bind(Of("v.sock"), "--socket"));
         Assert.Equal($"another daemon answers on {Of("v.sock")}: stop it, or choose another --socket", error.Message);
         using var client = await ConnectAsync(Of("v.sock"));
         Assert.True(client.Connected);
@@ -58,8 +57,8 @@ public sealed class PluginSocketTests : IDisposable
     public void A_path_that_is_too_long_for_a_socket_is_told_with_its_limit()
     {
         var longest = Of(new string('a', 103 - _folder.FullName.Length - 1));
-        using (PluginSocket.Bind(longest)) Assert.True(File.Exists(longest));
-        var error = Assert.Throws<VolumeException>(() => PluginSocket.Bind(longest + "a"));
+        using (ListenSocket.Bind(longest, "--socket")) Assert.True(File.Exists(longest));
+        var error = Assert.Throws<VolumeException>(() => ListenSocket.Bind(longest + "a", "--socket"));
         Assert.Equal($"the socket path {longest}a is longer than 103 bytes: choose a shorter --socket", error.Message);
     }
 
@@ -70,7 +69,7 @@ public sealed class PluginSocketTests : IDisposable
         Directory.CreateDirectory(Of("directory.sock"));
         foreach (var path in new[] { Of("file/v.sock"), Of("directory.sock") })
         {
-            Assert.StartsWith($"the socket {path} cannot be made (", Assert.Throws<VolumeException>(() => PluginSocket.Bind(path)).Message, StringComparison.Ordinal);
+            Assert.StartsWith($"the socket {path} cannot be made (", Assert.Throws<VolumeException>(() => ListenSocket.Bind(path, "--socket")).Message, StringComparison.Ordinal);
         }
     }
 

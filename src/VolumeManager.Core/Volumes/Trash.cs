@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+using VolumeManager.Mounts;
+
+namespace VolumeManager.Volumes;
+
+/// <summary>What was removed and is not deleted yet: it can be restored, or deleted before its time.</summary>
+internal sealed partial class Trash(VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, ILogger log)
+{
+    /// <summary>Told when a trashed volume's time has come already.</summary>
+    internal Action? PurgeDue { get; set; }
+
+    /// <summary>The volumes in the trash, those first that were removed last.</summary>
+    /// <exception cref="CatalogAwayException">It is not known now.</exception>
+    internal async Task<List<Volume>> ListAsync(CancellationToken cancellation) =>
+        [.. (await catalog.ReadTrashAsync(only: null, cancellation)).OrderByDescending(v => v.RemovedAt).ThenBy(v => v.Id)];
+
+    /// <summary>Brings a volume back with its data, options and history, in one step for all hosts.</summary>
+    /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
+    /// <param name="asName">The name that it shall have; null for its own.</param>
+    /// <returns>The volume, ready to be mounted.</returns>
+    /// <exception cref="VolumeException">There is none, or its name or place is taken. Its data is still in the trash.</exception>
+    internal async Task<Volume> RestoreAsync(string which, string? asName, CancellationToken cancellation)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var trashed = await FindAsync(which, cancellation);
+        try
+        {
+            return await RestoreAsync(trashed, asName ?? trashed.Name, cancellation);
+        }
+        catch (VolumeException e)
+        {
+            history.RecordFailure(EventKind.Restore, asName ?? trashed.Name, null, e.Message, Stopwatch.GetElapsedTime(began));
+            throw;
+        }
+    }
+
+    async Task<Volume> RestoreAsync(Volume trashed, string name, CancellationToken cancellation)
+    {
+        VolumeName.Check(name);
+        if (trashed.State == VolumeState.Purging) throw BeingDeleted(trashed);
+        if (name != trashed.Name)
+        {
+            // Under its own name it is again what a host that was cut off since takes it for. Under another one that host must know first, or a new volume of the old
+            // name would be mounted in its place.
+            if (!trashed.Mounts.IsEmpty) throw new VolumeException($"volume {trashed.Name} is still in use on {Holders.Describe(trashed, catalog)}: stop the containers that use it first, or restore it under its own name");
+            await catalog.UntilHeardAsync(trashed, cancellation);
+        }
+
+        using var turn = await locks.AcquireAsync(name, cancellation);
+        var entry = await exports.Of(trashed).FindTrashedAsync(trashed, cancellation)
+            ?? throw new VolumeException($"the data of volume {trashed.Name} is not in the trash of {exports.Of(trashed).Name} any more: it cannot be restored");
+        cancellation.ThrowIfCancellationRequested();
+        var wanted = trashed with
+        {
+            Name = name,
+            // What was adopted goes back to where it was found.
+            Directory = trashed.Adopted ? trashed.Directory : name,
+            State = VolumeState.Restoring,
+            RemovedAt = Microseconds(catalog.Now),
+        };
+        var restoring = await catalog.BeginRestoreAsync(trashed, wanted) ?? throw await WhyNotAsync(trashed, wanted, cancellation);
+        return await FinishRestoreAsync(restoring, trashed, entry);
+    }
+
+    /// <summary>Takes a volume in state <c>restoring</c> to its end, which a daemon that was killed halfway has left. The caller holds its lock.</summary>
+    internal async Task FinishRestoreAsync(Volume restoring)
+    {
+        var entry = await exports.Of(restoring).FindTrashedAsync(restoring, CancellationToken.None);
+        var name = entry is null ? restoring.Name : Export.NameIn(entry);
+        await FinishRestoreAsync(restoring, restoring with { Name = name, Directory = restoring.Adopted ? restoring.Directory : name }, entry);
+    }
+
+    /// <param name="trashed">What it is again if its data cannot be moved.</param>
+    /// <param name="entry">Where its data is in the trash; null when it is not there, for it was moved already.</param>
+    async Task<Volume> FinishRestoreAsync(Volume restoring, Volume trashed, string? entry)
+    {
+        var export = exports.Of(restoring);
+        try
+        {
+            var moved = entry is not null && await export.RestoreAsync(restoring, entry);
+            if (!moved && !await export.ExistsAsync(restoring)) throw new VolumeException($"the data of volume {trashed.Name} is not in the trash of {export.Name} any more: it cannot be restored");
+        }
+        catch (VolumeException)
+        {
+            // Of a server that fell silent nobody knows whether it has moved it: whoever reaches it finishes.
+            if (await export.FindTrashedAsync(restoring, CancellationToken.None) is not null || !await export.ExistsAsync(restoring)) await catalog.CancelRestoreAsync(restoring, trashed);
+            throw;
+        }
+
+        var ready = restoring with { State = VolumeState.Ready, RemovedAt = null, PurgeAfter = null };
+        await catalog.EndRestoreAsync(ready, history.Of(
+            EventKind.Restore, ready, detail: $"to {export.SourceOf(ready)}{(trashed.Name == ready.Name ? "" : $", removed as {trashed.Name}")}"));
+        LogRestored(ready.Name, export.SourceOf(ready));
+        return ready;
+    }
+
+    /// <summary>Lets all data in the trash be deleted without waiting for its time.</summary>
+    /// <returns>The volumes. What is mounted still is deleted when it is not any more.</returns>
+    internal async Task<List<Volume>> PurgeAllAsync(CancellationToken cancellation)
+    {
+        var purged = new List<Volume>();
+        foreach (var volume in await ListAsync(cancellation))
+        {
+            // What somebody restores at this moment is in the trash no more.
+            if (volume.State == VolumeState.Purging || await catalog.MakeDueAsync(volume)) purged.Add(volume);
+        }
+
+        PurgeDue?.Invoke();
+        return purged;
+    }
+
+    /// <summary>Lets a volume's data be deleted without waiting for its time.</summary>
+    /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
+    /// <returns>The volume. What is mounted still is deleted when it is not any more.</returns>
+    /// <exception cref="VolumeException">There is none.</exception>
+    internal async Task<Volume> PurgeAsync(string which, CancellationToken cancellation)
+    {
+        var volume = await FindAsync(which, cancellation);
+        if (volume.State == VolumeState.Trashed && !await catalog.MakeDueAsync(volume)) throw new VolumeException($"volume {volume.Name} ({volume.Id}) was changed at this moment: see volman trash ls");
+        PurgeDue?.Invoke();
+        return volume;
+    }
+
+    async Task<Volume> FindAsync(string which, CancellationToken cancellation)
+    {
+        var meant = Guid.TryParse(which, out var id) ? await catalog.ReadTrashAsync(id, cancellation) : [];
+        if (meant.Count == 0) meant = (await ListAsync(cancellation)).FindAll(v => v.Name == which);
+        if (meant.Exists(v => v.State == VolumeState.Trashed)) meant.RemoveAll(v => v.State == VolumeState.Purging);
+        return meant.Count switch
+        {
+            1 => meant[0],
+            0 => throw new NotInTrashException(which),
+            _ => throw new VolumeException($"several volumes {which} are in the trash, say which by its id: {string.Join(", ", meant.Select(v => $"{v.Id} (removed {v.RemovedAt:u})"))}"),
+        };
+    }
+
+    async Task<VolumeException> WhyNotAsync(Volume trashed, Volume wanted, CancellationToken cancellation)
+    {
+        var now = (await catalog.ReadTrashAsync(trashed.Id, cancellation)).FirstOrDefault();
+        return now?.State == VolumeState.Purging ? BeingDeleted(now) : new VolumeException(
+            now is null || now.Revision != trashed.Revision ? $"volume {trashed.Name} was restored, deleted or let go by somebody else at this moment: see volman trash ls, then try again"
+            : await catalog.FindAsync(wanted.Name, cancellation) is { IsLiving: true } ? $"there is a volume {wanted.Name} already: restore it under another name with --as"
+            : $"volume {trashed.Name} cannot be restored to {exports.Of(wanted).SourceOf(wanted)}, which overlaps the directory of another volume: restore it under another name with --as");
+    }
+
+    static VolumeException BeingDeleted(Volume volume) => new($"the data of volume {volume.Name} is being deleted already: it cannot be restored");
+
+    /// <summary>What every database keeps of a time.</summary>
+    static DateTime Microseconds(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMicrosecond, time.Kind);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} restored to {Path}")]
+    partial void LogRestored(string volume, string path);
+}
+
+/// <summary>The trash has no such volume.</summary>
+internal sealed class NotInTrashException(string which) : VolumeException($"there is no volume {Quoted.Text(which)} in the trash: see volman trash ls");

@@ -1,0 +1,64 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace VolumeManager.Admin;
+
+/// <summary>Asks the daemon of this host, over its admin socket.</summary>
+internal sealed class AdminClient(string socket) : IDisposable
+{
+    readonly HttpClient _http = new(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation) })
+    {
+        BaseAddress = new Uri("http://volman"),
+        // The daemon answers within its own deadline.
+        Timeout = TimeSpan.FromMinutes(3),
+    };
+
+    internal Task<TrashAnswer> ListTrashAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/trash", null, AdminJson.Default.TrashAnswer, cancellation);
+
+    /// <param name="which">An id or a name.</param>
+    internal Task<TrashAnswer> PurgeAsync(string which, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Delete, $"/v1/trash/{Uri.EscapeDataString(which)}", null, AdminJson.Default.TrashAnswer, cancellation);
+
+    /// <param name="which">An id or a name.</param>
+    internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
+
+    /// <exception cref="VolumeException">No daemon answers, or it refused.</exception>
+    async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = body };
+            if (body is not null) await body.LoadIntoBufferAsync(cancellation);
+            using var answer = await _http.SendAsync(request, cancellation);
+            if (answer.StatusCode != HttpStatusCode.OK) throw new VolumeException((await answer.Content.ReadFromJsonAsync(AdminJson.Default.Problem, cancellation))!.Detail);
+            return (await answer.Content.ReadFromJsonAsync(type, cancellation))!;
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
+        {
+            throw new VolumeException(e.GetBaseException() is SocketException { SocketErrorCode: SocketError.AccessDenied }
+                ? $"only root may ask the volman that answers on {socket}: run this as root"
+                : $"no volman answers on {socket}: start volman serve, or name its socket with --admin-socket", e);
+        }
+    }
+
+    static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancellation)
+    {
+        var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
+            return new NetworkStream(connection, ownsSocket: true);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+}
