@@ -81,6 +81,7 @@ package_of() {
     nft) say nftables ;;
     xz) say xz-utils ;;
     mkfs.ext4) say e2fsprogs ;;
+    mkfs.xfs) say xfsprogs ;;
     ssh | ssh-keygen) say openssh-client ;;
     dropbearkey) say dropbear-bin ;;
     postgres | psql) say postgresql ;;

@@ -1,23 +1,17 @@
 using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
-using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
 
 /// <summary>A directory, of this host or of a server, in which volumes are directories: how they are made, mounted, trashed and deleted.</summary>
-internal abstract class Export
+internal abstract partial class Export
 {
     /// <summary>Beside the volumes on the same file system, so that removal is one rename; no volume's name begins with a dot.</summary>
     internal const string Trash = ".trash";
 
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
-
     readonly SyscallLane _lane;
-    readonly SyscallLane _walks = new("usage", maxThreads: 1);
     readonly Mounter _mounter;
-    Pace? _pace;
-    Task _measuring = Task.CompletedTask;
 
     /// <param name="lane">The threads that may hang when this export does. No other export's calls run there.</param>
     private protected Export(DirectoryRoot root, SyscallLane lane)
@@ -194,175 +188,9 @@ internal abstract class Export
     /// <returns>False when a process of the host still works in it; the mount stays for the reconciler.</returns>
     internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
 
-    /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
-    /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
-    internal Task TrashAsync(Volume volume) => RunAsync(volume, () =>
-    {
-        CheckNothingMountedBelow(volume, PathOf(volume));
-        try
-        {
-            // A disk that was mounted while we ran has none yet.
-            MakeTrash();
-            return Root.TryRename(volume.Directory, $"{Trash}/{TrashName(volume)}");
-        }
-        catch (LinuxException e)
-        {
-            throw Failed("cannot be moved to the trash", volume, e);
-        }
-    }, CancellationToken.None);
-
-    /// <summary>The name under which the volume's data lies in the trash, whatever the volume is called by now; null when it does not.</summary>
-    /// <exception cref="VolumeException">That cannot be seen now.</exception>
-    internal Task<string?> FindTrashedAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () =>
-    {
-        try
-        {
-            return Root.List(Trash).Find(name => name.EndsWith($".{volume.Id:N}", StringComparison.Ordinal));
-        }
-        catch (LinuxException e) when (e.Errno == LibC.ENOENT)
-        {
-            return null;
-        }
-        catch (LinuxException e)
-        {
-            throw Failed("cannot be looked for in the trash", volume, e);
-        }
-    }, cancellation);
-
-    /// <summary>Moves a volume's data from the trash to its place. An empty directory in the way goes.</summary>
-    /// <returns>False when there is no such entry in the trash.</returns>
-    /// <exception cref="VolumeException">Something else is in the way, or the file system refused; the data is where it was.</exception>
-    internal Task<bool> RestoreAsync(Volume volume, string entry) => RunAsync(volume, () =>
-    {
-        try
-        {
-            return Root.TryRename($"{Trash}/{entry}", volume.Directory, overEmpty: true);
-        }
-        catch (LinuxException e) when (e.Errno is LibC.EEXIST or LibC.ENOTEMPTY or LibC.ENOTDIR)
-        {
-            throw new VolumeException($"volume {volume.Name} cannot be restored to {SourceOf(volume)}, where something is already: move that away, or restore the volume under another name", e);
-        }
-        catch (LinuxException e)
-        {
-            throw Failed("cannot be restored", volume, e);
-        }
-    }, CancellationToken.None);
-
-    /// <summary>Whether the volume's directory is there.</summary>
-    internal Task<bool> ExistsAsync(Volume volume) => RunAsync(volume, () => Root.Exists(volume.Directory), CancellationToken.None);
-
-    /// <summary>Deletes a trashed volume's data for good. First it gets a name under which nobody looks for it: a database that has forgotten the purge, as a backup has,
-    /// must not give back what is left.</summary>
-    /// <returns>How many files and directories were deleted.</returns>
-    internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () =>
-    {
-        var (entry, doomed) = (TrashName(volume), TrashName(volume) + ".purging");
-        CheckNothingMountedBelow(volume, $"{Root.Path}/{Trash}/{entry}");
-        CheckNothingMountedBelow(volume, $"{Root.Path}/{Trash}/{doomed}");
-        if (!Root.TryRename($"{Trash}/{entry}", $"{Trash}/{doomed}") && !Root.Exists($"{Trash}/{doomed}")) return 0;
-        Quota?.Release($"{Trash}/{doomed}");
-        using var trash = Root.Open(Trash);
-        return TreeRemoval.Remove(trash, doomed, cancellation);
-    }, cancellation);
-
-    /// <summary>What Status says of the volume's <c>size</c>: "yes" where it is enforced, "no: " and why where it is not. Touches no disk.</summary>
-    internal virtual string SizeEnforced(Volume volume) => Quota?.DescribeLimit(volume) ?? "no: the NFS server must limit it";
-
-    /// <summary>Finds out, for Status, whether the size of volumes is enforced that nobody has mounted since volman started. What fails for one is asked again in the next pass.</summary>
-    /// <param name="volumes">All volumes of this export that have a size.</param>
-    internal Task LearnLimitsAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) =>
-        // A disk that hangs gets one question, not one more in each pass.
-        Quota is { } quota && _learning.IsCompleted ? _learning = LearnLimitsAsync(quota, volumes, cancellation) : Task.CompletedTask;
-
-    async Task LearnLimitsAsync(DirectoryQuota quota, IReadOnlyCollection<Volume> volumes, CancellationToken cancellation)
-    {
-        await OnLaneAsync(
-            () =>
-            {
-                quota.Refresh(volumes);
-                return true;
-            }, cancellation);
-        foreach (var volume in volumes.Where(v => !quota.Knows(v)))
-        {
-            try
-            {
-                await RunAsync(
-                    volume,
-                    () =>
-                    {
-                        quota.Look(volume);
-                        return true;
-                    }, cancellation, isHarmless: true);
-            }
-            catch (Exception e) when (e is VolumeException or IOException)
-            {
-                // Its directory is not there: Mount will say so.
-            }
-        }
-    }
-
-    Task _learning = Task.CompletedTask;
-
-    /// <summary>How many files and directories a second may be looked at to measure volumes.</summary>
-    // A million files in a minute, by a tenth of one processor when their inodes are in memory. When they are not it is the disk that sets the pace.
-    private protected virtual int EntriesPerSecond => 20_000;
-
-    /// <summary>Measures how much a volume holds, one volume at a time: by its quota where it has one, else by a walk. That may take long, and is waited for as long as it gets on.</summary>
-    /// <exception cref="VolumeException">The export does not answer, or has not answered to the last time yet.</exception>
-    /// <exception cref="IOException">The volume's directory is missing, or something in it cannot be looked at.</exception>
-    internal async Task<TreeUsage> MeasureAsync(Volume volume, CancellationToken cancellation)
-    {
-        if (!_measuring.IsCompleted) throw new VolumeException($"{Name} has not answered since a volume of it was last measured: see to it");
-        await ReachAsync(cancellation);
-        // Not disposed of: a walk that nobody waits for any more looks at it when the kernel lets it go on.
-        var stop = new CancellationTokenSource();
-        var walk = new TreeWalk(_pace ??= new Pace(EntriesPerSecond), stop.Token);
-        // All on the one thread, so that whatever hangs keeps neither Mounts nor the next walk waiting in line.
-        var measuring = _walks.RunAsync(
-            () =>
-            {
-                Prepare(volume);
-                if (Quota?.ReadUsage(volume) is { } counted) return counted;
-                using var directory = Root.Open(volume.Directory, LibC.O_RDONLY);
-                return walk.Measure(directory);
-            },
-            stop.Token);
-        _measuring = measuring;
-        try
-        {
-            for (var steps = walk.Steps; ; steps = walk.Steps)
-            {
-                await Task.WhenAny(measuring, Task.Delay(s_patience, cancellation));
-                cancellation.ThrowIfCancellationRequested();
-                if (measuring.IsCompleted) return await measuring;
-                if (walk.Steps == steps) throw new VolumeException($"{Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it");
-            }
-        }
-        finally
-        {
-            await stop.CancelAsync();
-        }
-    }
-
-    /// <summary>Unique by the id, readable by the name.</summary>
-    internal static string TrashName(Volume volume) => $"{(volume.Name.Length > 200 ? volume.Name[..200] : volume.Name)}.{volume.Id:N}";
-
-    /// <summary>What the volume was called whose data is at that place in the trash; of a very long name the beginning.</summary>
-    internal static string NameIn(string entry) => entry[..^33];
-
-    private protected void MakeTrash() => _ = Root.TryMake(Trash, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
-
     bool TryMake(Volume volume) => Root.TryMake(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
 
     void SetOwner(Volume volume) => Root.SetOwner(volume.Directory, (uint)volume.Mode, (uint)volume.Uid, (uint)volume.Gid);
-
-    static void CheckNothingMountedBelow(Volume volume, string path)
-    {
-        if (MountInfo.Read().Find(m => MountInfo.IsAtOrBelow(m.MountPoint, path)) is { MountPoint: { } mountPoint })
-        {
-            throw new VolumeException($"volume {volume.Name} is in use on this host: {mountPoint} is mounted within its directory, unmount it first");
-        }
-    }
 
     /// <summary>What to do about a failure that has no message of its own.</summary>
     private protected virtual string Cure(Exception failure) => $"see to {Root.Path}, then try again";

@@ -1,0 +1,101 @@
+using VolumeManager.Usage;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Catalog;
+
+/// <content>How volumes end, and come back; and what one host does for all.</content>
+internal sealed partial class ClusterCatalog
+{
+    internal override async Task<Volume?> BeginRemovalAsync(Volume volume) =>
+        (await DecideAsync(VolumeRows.BeginRemoval(volume, Now), SharedVolumeRows.ById(volume.Id), volume.Name)).Now is { IsLiving: true } now ? now : null;
+
+    internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
+
+    internal override async Task EndRemovalAsync(Volume removed, Event entry)
+    {
+        var (made, now) = await DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name);
+        if (!made && now?.State == VolumeState.Ready)
+        {
+            throw new VolumeException($"the removal of volume {removed.Name} was taken back on another host while its data went into the trash: remove it again");
+        }
+    }
+
+    internal override async Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation)
+    {
+        var trash = new List<Volume>();
+        await _link.WaitAsync();
+        await _database.ReadAsync(SharedVolumeRows.InTrash(only), row =>
+        {
+            if (SharedVolumeRows.Read(row, _membership.Learn).Volume is { } volume) trash.Add(volume);
+        }, cancellation);
+        return trash;
+    }
+
+    internal override async Task UntilHeardAsync(Volume trashed, CancellationToken cancellation)
+    {
+        // A live host hears with its next heartbeat, and its next one tells that it has heard.
+        for (; ; await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation))
+        {
+            var unheard = new List<(string Name, string State)>();
+            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, trashed.RemovedAt!.Value), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
+            if (unheard.Count == 0) return;
+            if (unheard.Find(host => host.State != "live") is { Name: { } lost })
+            {
+                throw new VolumeException($"volume {trashed.Name} cannot be restored under another name now, for host {lost} was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict {lost}");
+            }
+        }
+    }
+
+    internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
+    {
+        var (made, now) = await DecideAsync(TrashRows.BeginRestore(trashed, restoring), SharedVolumeRows.ById(trashed.Id), restoring.Name);
+        return made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt) ? now : null;
+    }
+
+    internal override async Task EndRestoreAsync(Volume ready, Event entry)
+    {
+        var (_, now) = await DecideAsync(TrashRows.EndRestore(ready, entry), SharedVolumeRows.ById(ready.Id), ready.Name);
+        if (now?.State != VolumeState.Ready) throw new VolumeException($"the restoration of volume {ready.Name} was taken back on another host while its data left the trash: see docker volume ls and volman trash ls");
+        _ledger.Copy([now]);
+    }
+
+    internal override Task CancelRestoreAsync(Volume restoring, Volume trashed) => DecideAsync(TrashRows.CancelRestore(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
+
+    internal override async Task<bool> MakeDueAsync(Volume trashed)
+    {
+        var (made, now) = await DecideAsync(TrashRows.MakeDue(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
+        return made || (now is { State: VolumeState.Trashed } && now.PurgeAfter == now.RemovedAt);
+    }
+
+    internal override async Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    {
+        if (_link.IsOnline && !await _janitor.RunAsync(work, cancellation)) LogNotJanitor();
+    }
+
+    internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation)
+    {
+        var due = new List<Volume>();
+        await _database.ReadAsync(VolumeRows.Due(Now, rootId, _host.Id, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        return due;
+    }
+
+    internal override async Task<Volume?> BeginPurgeAsync(Volume due) =>
+        (await DecideAsync(TrashRows.BeginPurge(due), SharedVolumeRows.ById(due.Id), due.Name)).Now is { State: VolumeState.Purging } purging ? purging : null;
+
+    internal override Task SetGoneAsync(Volume volume, Event entry) => DecideAsync(VolumeRows.SetGone(volume, Now, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
+
+    internal override Task ForgetAsync(Volume volume) => _database.ApplyAsync(VolumeRows.Forget(volume));
+
+    internal override Task<int> PruneAsync(FormattableString oldest) => _database.ApplyAsync(Change.Quiet(oldest));
+
+    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation)
+    {
+        var due = new List<Volume>();
+        if (_link.IsOnline) await _database.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
+        return due;
+    }
+
+    internal override async Task<bool> ClaimSamplerAsync(TimeSpan time) => await _database.ApplyAsync(UsageRows.Claim(_host.Id, time)) > 0;
+
+    internal override Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before) => _database.ApplyAsync(UsageRows.Keep(sample, before));
+}
