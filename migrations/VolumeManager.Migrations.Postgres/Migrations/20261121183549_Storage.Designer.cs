@@ -156,6 +156,10 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("fsid");
 
+                    b.Property<bool>("IsEvicted")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_evicted");
+
                     b.Property<DateTime?>("WithdrawAskedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("withdraw_asked_at");

@@ -99,6 +99,7 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     address = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     fsid = table.Column<Guid>(type: "uuid", nullable: false),
                     withdraw_asked_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    is_evicted = table.Column<bool>(type: "boolean", nullable: false),
                     withdrawn_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>

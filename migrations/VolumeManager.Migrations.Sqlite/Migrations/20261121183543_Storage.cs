@@ -99,6 +99,7 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     address = table.Column<string>(type: "TEXT", nullable: false),
                     fsid = table.Column<Guid>(type: "TEXT", nullable: false),
                     withdraw_asked_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    is_evicted = table.Column<bool>(type: "INTEGER", nullable: false),
                     withdrawn_at = table.Column<DateTime>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>

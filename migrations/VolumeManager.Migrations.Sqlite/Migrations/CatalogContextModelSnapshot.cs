@@ -137,6 +137,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("fsid");
 
+                    b.Property<bool>("IsEvicted")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_evicted");
+
                     b.Property<DateTime?>("WithdrawAskedAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("withdraw_asked_at");

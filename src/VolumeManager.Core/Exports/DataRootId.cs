@@ -1,3 +1,5 @@
+using VolumeManager.Linux;
+
 namespace VolumeManager.Exports;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace VolumeManager.Exports;
 /// </summary>
 internal static class DataRootId
 {
-    const string FileName = ".volman-root";
+    internal const string FileName = ".volman-root";
 
     /// <summary>The id by which this host knows the root at a path; at its first use that of what is there, which is given one if it has none.</summary>
     /// <param name="memory">The file in which the host remembers. A setting that names another path begins anew.</param>
@@ -41,11 +43,11 @@ internal static class DataRootId
         {
             var file = Path.Combine(root, FileName);
             if (!File.Exists(file)) Make(root, file);
-            return Read(root);
+            return Read(root) is { Length: > 0 } id ? id : throw new IOException($"{file} cannot be read");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new VolumeException($"the data root {root} cannot be given an id ({e.Message}): mend it, or name another with --data-root", e);
+            throw new VolumeException($"the data root {root} cannot be given an id ({e.Message}): mend it, or name another directory", e);
         }
     }
 
@@ -56,8 +58,9 @@ internal static class DataRootId
         {
             return File.ReadAllText(Path.Combine(root, FileName)).Trim();
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            // Without a disk, or with one that cannot be read, it is not there.
             return "";
         }
     }
@@ -75,6 +78,8 @@ internal static class DataRootId
         {
             // Made whole and then linked: of two hosts that come first at once one is first.
             File.Move(partial, file, overwrite: false);
+            // Others remember the id from now on.
+            new DirectoryRoot(root).Sync("");
         }
         catch (IOException) when (File.Exists(file))
         {

@@ -21,49 +21,95 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     bool _isPublished;
     string _trouble = "";
 
-    readonly record struct Peer(Guid Id, string Name, bool IsLive, string? Address, KernelExports.Client? Client, bool IsAsked, bool IsWithdrawn);
+    readonly record struct Peer(Guid Id, string Name, bool IsLive, string? Address, KernelExports.Client? Client, bool IsAsked, bool IsWithdrawn, bool IsEvicted)
+    {
+        /// <summary>Whether it was asked to be shut out, and came back before anything was taken from it.</summary>
+        internal bool IsSpared => IsAsked && !IsWithdrawn && !IsEvicted && IsLive;
+
+        internal bool IsToGo => IsAsked && !IsWithdrawn && !IsSpared;
+
+        internal bool IsIn => Client is not null && !IsWithdrawn && !IsToGo;
+    }
 
     internal async Task PassAsync(CancellationToken cancellation)
     {
         if (catalog.StaleSince is not null) return;
         try
         {
-            while (await StepAsync(cancellation) && !cancellation.IsCancellationRequested)
+            while (!cancellation.IsCancellationRequested && await StepAsync(cancellation))
             {
             }
-
-            Tell("");
         }
-        catch (Exception e) when (e is VolumeException or IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (IsTrouble(e))
         {
             Tell(e.Message);
         }
     }
+
+    static bool IsTrouble(Exception e) => e is VolumeException or IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception;
 
     /// <returns>Whether something was changed in the catalog, so that it has to be looked at once more.</returns>
     async Task<bool> StepAsync(CancellationToken cancellation)
     {
         // The row may be an earlier daemon's, which served another directory.
         if (!_isPublished || await ReadAsync(cancellation) is not { } peers) return await PublishAsync(cancellation);
-
-        await RunAsync(() => _kernel.Set([.. peers.Where(p => p is { Client: not null, IsAsked: false, IsWithdrawn: false }).Select(p => p.Client!.Value)]), cancellation);
-        foreach (var peer in peers.Where(p => p is { IsAsked: true, IsWithdrawn: false })) await ShutOutAsync(peer, cancellation);
-        var changed = false;
-        foreach (var peer in peers.Where(p => p is { IsLive: true, Address: not null }))
+        var (changed, troubles) = (false, new List<string>());
+        // One host's trouble is not the others': all are seen to, and then it is told.
+        async Task TryAsync(Func<Task<bool>> see)
         {
-            if (peer.Client is null || peer.IsWithdrawn) changed |= await TryAdmitAsync(peer);
-            else if (peer.Client.Value.Address != peer.Address) changed |= await catalog.ApplyAsync(ExportRows.Move(settings.NfsServer, settings.NfsExport, peer.Id, peer.Address!));
+            try
+            {
+                changed |= await see();
+            }
+            catch (Exception e) when (IsTrouble(e))
+            {
+                troubles.Add(e.Message);
+            }
         }
 
-        if (peers.Find(p => p is { IsLive: true, Address: null }) is { Name: { } name }) throw new VolumeException($"host {name} has told no address: start volman there with --address");
-        await LimitNewAsync(cancellation);
-        var served = await RunAsync(() => _kernel.IsServed, cancellation);
-        return served ? changed : throw new VolumeException("the kernel's NFS server does not run: start it (Debian: apt install nfs-kernel-server; systemctl start nfs-server)");
+        await TryAsync(() => SetAsync(peers, cancellation));
+        foreach (var peer in peers.Where(p => p.IsToGo)) await TryAsync(() => ShutOutAsync(peer, cancellation));
+        foreach (var peer in peers.Where(p => p.IsSpared)) await TryAsync(() => catalog.ApplyAsync(ExportRows.Spare(settings.NfsServer, settings.NfsExport, peer.Id)));
+        foreach (var peer in peers.Where(p => p.IsLive && (p.IsWithdrawn || !p.IsAsked))) await TryAsync(() => LetInAsync(peer));
+        await TryAsync(() => RunAsync(CheckServer, cancellation));
+        Tell(string.Join("; ", troubles.Distinct()));
+        return changed;
     }
 
-    /// <summary>Gives the volumes that others have made here their limits, which only the host can that has the disk. Soon, for a directory that holds data is left as it is.</summary>
-    async Task LimitNewAsync(CancellationToken cancellation)
+    /// <summary>Of two hosts with one address the live one is meant: the other one's machine was set up anew.</summary>
+    async Task<bool> SetAsync(List<Peer> peers, CancellationToken cancellation)
     {
+        var doors = peers.Where(p => p.IsIn).GroupBy(p => p.Client!.Value.Address, StringComparer.Ordinal).Select(g => g.OrderByDescending(p => p.IsLive).ToArray()).ToList();
+        await RunAsync(() => _kernel.Set([.. doors.Select(same => same[0].Client!.Value)]), cancellation);
+        return doors.Find(same => same.Length > 1 && same[1].IsLive) is not { } two
+            ? false
+            : throw new VolumeException($"hosts {two[0].Name} and {two[1].Name} have told one address, {two[0].Client!.Value.Address}: give each its own with --address");
+    }
+
+    async Task<bool> LetInAsync(Peer peer)
+    {
+        if (peer.Address is not { } address) throw new VolumeException($"host {peer.Name} has told no address: start volman there with --address");
+        if (!peer.IsIn) return await TryAdmitAsync(peer);
+        return peer.Client!.Value.Address != address && await catalog.ApplyAsync(ExportRows.Move(settings.NfsServer, settings.NfsExport, peer.Id, address));
+    }
+
+    void CheckServer()
+    {
+        if (!_kernel.IsServed) throw new VolumeException("the kernel's NFS server does not run: start it (Debian: apt install nfs-kernel-server; systemctl start nfs-server)");
+        CheckNobodyElse();
+    }
+
+    void CheckNobodyElse()
+    {
+        if (_kernel.Others() is not { Count: > 0 } others) return;
+        throw new VolumeException($"{export.Directory} is exported to {string.Join(", ", others)} by others than volman, so no host can be shut out: remove that from /etc/exports, and run exportfs -r");
+    }
+
+    /// <summary>Gives the volumes that others have made here their limits, which only the host can that has the disk. Soon, for a directory that holds data is left as it is.
+    /// A pass of its own: a slow disk keeps nobody from being shut out.</summary>
+    internal async Task LimitAsync(CancellationToken cancellation)
+    {
+        if (catalog.StaleSince is not null || export.Refusal is not null) return;
         var (found, revision) = (new List<Volume>(), _revision);
         await catalog.ReadAsync(SharedVolumeRows.ChangedSince(_revision), row =>
         {
@@ -90,7 +136,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
             if (row.IsDBNull(1)) return;
             peers.Add(new Peer(
                 row.GetGuid(1), row.GetString(2), row.GetBoolean(3), row.IsDBNull(4) ? null : row.GetString(4),
-                row.IsDBNull(5) ? null : new KernelExports.Client(row.GetString(5), row.GetGuid(6)), !row.IsDBNull(7), !row.IsDBNull(8)));
+                row.IsDBNull(5) ? null : new KernelExports.Client(row.GetString(5), row.GetGuid(6)), !row.IsDBNull(7), !row.IsDBNull(8), !row.IsDBNull(9) && row.GetBoolean(9)));
         }, cancellation);
         return peers;
     }
@@ -98,29 +144,43 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     async Task<bool> PublishAsync(CancellationToken cancellation)
     {
         var mine = new PublishedExport { Server = settings.NfsServer, Path = settings.NfsExport, HostId = hostId, Directory = export.Directory, RootId = export.RootId };
-        if (!export.IsThere) throw new VolumeException($"what this host serves is not at {export.Directory}: mount its disk");
-        export.Refusal = await catalog.ApplyAsync(ExportRows.Publish(mine))
-            ? null
-            : $"{Source} is served by another host, or from another directory than {export.Directory} is: mount the disk that belongs there, or give this host an --nfs-export of its own";
+        if (!export.IsThere) throw new VolumeException($"what this host serves is not at {export.Directory}: mount its disk or, if the directory is right as it is, remove {export.Memory} and start volman again");
+        export.Refusal = await catalog.ApplyAsync(ExportRows.Publish(mine)) ? null : await WhyNotAsync(cancellation);
         if (export.Refusal is { } refusal) throw new VolumeException(refusal);
-
         await RunAsync(() => KernelExports.Withdraw(settings.ExportPlaces, except: export.Directory), cancellation);
         LogPublished(export.Directory, Source);
         return _isPublished = true;
     }
 
-    async Task ShutOutAsync(Peer peer, CancellationToken cancellation)
+    async Task<string> WhyNotAsync(CancellationToken cancellation)
     {
-        await RunAsync(() =>
+        var isOthers = false;
+        var why = $"{Source} is served by another host at this moment";
+        await catalog.ReadAsync(ExportRows.Server(settings.NfsServer, settings.NfsExport), row =>
         {
-            if (_kernel.Others() is { Count: > 0 } others)
+            isOthers = row.GetGuid(0) != hostId;
+            if (isOthers) why = $"{Source} is served by host {row.GetString(1)}: stop volman there first, or give this host an --nfs-export of its own";
+            if (row.GetString(2) is var root && root != export.RootId)
             {
-                throw new VolumeException($"host {peer.Name} cannot be shut out of {Source}: {export.Directory} is exported to {string.Join(", ", others)} by others than volman; remove that from /etc/exports, and run exportfs -r");
+                why = $"{Source} was served from another directory than {export.Directory}: mount the disk that belongs there or, if this one has the volumes, write {root} into its file {DataRootId.FileName}, remove {export.Memory} and start volman again";
             }
-
-            if (peer.Client is { } client) _kernel.Expire(client.Address);
         }, cancellation);
-        if (await catalog.ApplyAsync(ExportRows.SetWithdrawn(settings.NfsServer, settings.NfsExport, peer.Id))) LogShutOut(peer.Name, Source);
+        // Whoever has the role now decides who may use it.
+        if (isOthers) await RunAsync(() => _kernel.Set([]), cancellation);
+        return why;
+    }
+
+    async Task<bool> ShutOutAsync(Peer peer, CancellationToken cancellation)
+    {
+        await RunAsync(
+            () =>
+            {
+                CheckNobodyElse();
+                if (peer.Client is { Address.Length: > 0 } client) _kernel.ShutOut(client.Address);
+            }, cancellation);
+        var done = await catalog.ApplyAsync(ExportRows.SetWithdrawn(settings.NfsServer, settings.NfsExport, peer.Id));
+        if (done) LogShutOut(peer.Name, Source);
+        return done;
     }
 
     async Task<bool> TryAdmitAsync(Peer peer)
@@ -132,14 +192,13 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
 
     string Source => NfsAddress.Source(settings.NfsServer, settings.NfsExport);
 
+    /// <returns>False: nothing in the catalog has changed by it.</returns>
     Task<bool> RunAsync(Action call, CancellationToken cancellation) => _lane.RunAsync(
         () =>
         {
             call();
-            return true;
+            return false;
         }, cancellation);
-
-    Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
 
     /// <summary>Once for each trouble, however long it lasts.</summary>
     void Tell(string trouble)

@@ -15,7 +15,10 @@ internal sealed class HostExport : Export
     {
         _source = source;
         Quota = new DirectoryQuota(root);
+        // Of a directory that is new to this host the catalog has to say first that it is the right one: its disk may not be mounted.
+        if (!File.Exists(memory)) Refusal = $"the catalog has not confirmed yet that this host serves {source}: try again in a moment";
         RootId = DataRootId.Recognise(root.Path, memory);
+        Memory = memory;
         if (IsThere) MakeTrash();
     }
 
@@ -26,6 +29,9 @@ internal sealed class HostExport : Export
 
     /// <summary>Whether the directory is the one that this host knows, and not that on which its disk is not mounted.</summary>
     internal bool IsThere => DataRootId.IsThere(Root.Path, RootId);
+
+    /// <summary>Where this host remembers the id.</summary>
+    internal string Memory { get; }
 
     /// <summary>Why it must not be used, as the catalog tells; null when nothing speaks against it.</summary>
     internal string? Refusal { get; set; }
@@ -51,6 +57,6 @@ internal sealed class HostExport : Export
     private protected override void Prepare(Volume volume)
     {
         if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
-        if (!IsThere) throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}, mount its disk");
+        if (!IsThere) throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}: mount its disk or, if the directory is right as it is, remove {Memory} and start volman again");
     }
 }

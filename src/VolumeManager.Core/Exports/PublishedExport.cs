@@ -37,6 +37,9 @@ internal sealed class ExportClient
     /// <summary>Somebody needs the host shut out.</summary>
     public DateTime? WithdrawAskedAt { get; init; }
 
+    /// <summary>An eviction needs it, whatever the host has done since. A takeover's need is over when the host is live again: nothing was taken from it.</summary>
+    public bool IsEvicted { get; init; }
+
     /// <summary>From then on the serving host's kernel refuses whatever the host sends.</summary>
     public DateTime? WithdrawnAt { get; init; }
 }

@@ -30,6 +30,7 @@ internal static class Eviction
             throw new VolumeException($"host {name} is live: stop its containers and volman there first, or evict it with --force if its volumes must be free although it may still write to them");
         }
 
+        if (!force) await CheckServesNothingAsync(database, name, id.Value);
         var exclusive = new List<string>();
         var mounts = 0;
         var host = id.Value;
@@ -60,5 +61,13 @@ internal static class Eviction
         });
         if (made > 0) return new Evicted(mounts, exclusive, await Fencing.WaitAsync(database, host));
         throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
+    }
+
+    static async Task CheckServesNothingAsync(PostgresDatabase database, string name, Guid host)
+    {
+        string? served = null;
+        await database.ReadAsync($"SELECT server, path FROM exports WHERE host_id = {host}", row => served = NfsAddress.Source(row.GetString(0), row.GetString(1)), CancellationToken.None);
+        if (served is null) return;
+        throw new VolumeException($"host {name} serves {served} itself, and its containers cannot be shut out of their own disk: see that the machine is off, then evict it with --force");
     }
 }

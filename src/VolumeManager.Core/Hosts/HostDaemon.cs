@@ -127,10 +127,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     /// <summary>Serves this host's directory to the others, or takes back what an earlier daemon served.</summary>
     Task ServeAsync(ClusterCatalog catalog, ILoggerFactory logs)
     {
-        Func<CancellationToken, Task> pass = Exports.Hosted is { } hosted
-            ? new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>()).PassAsync
-            : _ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog);
-        return RunPeriodicallyAsync(pass, Exports.Hosted is null ? _settings.ReconcileInterval : ExportPublisher.Period, new SemaphoreSlim(0));
+        var never = new SemaphoreSlim(0);
+        if (Exports.Hosted is not { } hosted) return RunPeriodicallyAsync(_ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog), _settings.ReconcileInterval, never);
+        var publisher = new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>());
+        return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, ExportPublisher.Period, never), RunPeriodicallyAsync(publisher.LimitAsync, ExportPublisher.Period, never));
     }
 
     /// <summary>Runs a pass at once, on the period, and when woken.</summary>

@@ -31,14 +31,33 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
     {
         Write(string.Concat(clients.OrderBy(c => c.Address, StringComparer.Ordinal).Select(c => $"{directory} {c.Address}({OptionsFor(c.Fsid)})\n")));
         var wanted = clients.ToDictionary(c => c.Address, c => c.Fsid);
-        var there = ReadTable().Where(e => e.Fsid is not null).ToDictionary(e => e.Client, e => e.Fsid);
+        var there = ReadTable().Where(e => e.Fsid is not null).ToDictionary(e => e.Client);
         foreach (var address in there.Keys.Where(address => !wanted.ContainsKey(address))) Run("-u", EntryOf(address));
-        foreach (var (address, fsid) in wanted.Where(w => there.GetValueOrDefault(w.Key) != w.Value)) Run("-o", OptionsFor(fsid), EntryOf(address));
+        foreach (var (address, fsid) in wanted.Where(w => !there.TryGetValue(w.Key, out var entry) || entry.Fsid != w.Value || !entry.IsSquashed)) Run("-o", OptionsFor(fsid), EntryOf(address));
+    }
+
+    /// <summary>Makes sure that the kernel knows of no export to an address, whatever the table says: it is written before the kernel is told, and both may have been cut off in between.</summary>
+    /// <exception cref="VolumeException">That cannot be said: the address is still exported to, or others see another table.</exception>
+    internal void ShutOut(string address)
+    {
+        if (!File.Exists(places.Table)) throw new VolumeException($"{places.Table} is not there: see that the NFS server of this host runs, and that volman sees its files");
+        try
+        {
+            Run("-u", EntryOf(address));
+        }
+        catch (VolumeException) when (ReadTable().All(e => e.Client != address))
+        {
+            // It was not there.
+        }
+
+        Run("-f");
+        if (ReadTable().Any(e => e.Client == address)) throw new VolumeException($"{directory} is exported to {address} again as soon as that is withdrawn: find out by whom, and stop it");
+        Expire(address);
     }
 
     /// <summary>Ends what a client has open and locked, and waits until none of its calls is at work any more: others need not wait for the end of its NFS lease.</summary>
     /// <remarks>Kernel: Documentation/filesystems/nfs, nfsd/clients/*/ctl, since 5.3. NFS 3 has no state to end but locks, which its own daemons keep.</remarks>
-    internal void Expire(string address)
+    void Expire(string address)
     {
         var gone = IPAddress.Parse(address);
         foreach (var client in Directory.Exists($"{places.Server}/clients") ? Directory.GetDirectories($"{places.Server}/clients") : [])
@@ -76,14 +95,15 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
     string EntryOf(string address) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{directory}" : $"{address}:{directory}";
 
     /// <remarks>A line: the path, a tab, the client, the options in brackets. Ours have a UUID for their fsid, and an address for their client.</remarks>
-    IEnumerable<(string Client, Guid? Fsid)> ReadTable()
+    IEnumerable<(string Client, Guid? Fsid, bool IsSquashed)> ReadTable()
     {
         foreach (var line in File.Exists(places.Table) ? File.ReadAllLines(places.Table) : [])
         {
             if (line.Split('\t') is not [var path, var entry] || path != directory || entry.IndexOf('(', StringComparison.Ordinal) is not (> 0 and var bracket)) continue;
             var client = entry[..bracket];
-            var fsid = entry[(bracket + 1)..].TrimEnd(')').Split(',').FirstOrDefault(o => o.StartsWith("fsid=", StringComparison.Ordinal));
-            yield return (client, IPAddress.TryParse(client, out _) && Guid.TryParse(fsid?["fsid=".Length..], CultureInfo.InvariantCulture, out var id) ? id : null);
+            var options = entry[(bracket + 1)..].TrimEnd(')').Split(',');
+            var fsid = Array.Find(options, o => o.StartsWith("fsid=", StringComparison.Ordinal));
+            yield return (client, IPAddress.TryParse(client, out _) && Guid.TryParse(fsid?["fsid=".Length..], CultureInfo.InvariantCulture, out var id) ? id : null, options.Contains(squash));
         }
     }
 
@@ -99,6 +119,9 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
         }
 
         File.Move(places.File + ".partial", places.File, overwrite: true);
+        // Who is shut out stays so when the power fails now.
+        using var folder = LibC.Open(null, Path.GetDirectoryName(places.File)!, LibC.O_RDONLY | LibC.O_DIRECTORY);
+        _ = LibC.Check(LibC.Fsync(folder), "fsync", places.File);
     }
 
     void Run(params IEnumerable<string> arguments)

@@ -24,7 +24,7 @@ internal static class MountRows
     }
 
     /// <summary>Claims a volume for a caller. Fails when the volume is gone or going, has been given to another host since it was read, another caller has it for itself, or
-    /// a host that may have had it is about to be shut out of its export (<see cref="Fencing"/>).</summary>
+    /// a host that was evicted, and may have had it, is not shut out of its export yet (<see cref="Fencing"/>).</summary>
     internal static Change Claim(Mount m, Event entry) => Change.Of(
         $"""
         UPDATE volumes SET revision = (SELECT revision FROM catalog)
@@ -32,7 +32,7 @@ internal static class MountRows
           AND (access <> 'single-caller' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND (caller_id <> {m.CallerId} OR host_id <> {m.HostId})))
           AND (access <> 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
           AND (access IN ('shared', 'read-only') OR NOT EXISTS (
-            SELECT 1 FROM export_clients c WHERE c.server = volumes.server AND c.path = volumes.export AND c.host_id <> {m.HostId} AND c.withdraw_asked_at IS NOT NULL AND c.withdrawn_at IS NULL))
+            SELECT 1 FROM export_clients c WHERE c.server = volumes.server AND c.path = volumes.export AND c.host_id <> {m.HostId} AND c.is_evicted AND c.withdrawn_at IS NULL))
         """,
         PutIfChanged(m), EventRows.AppendIfChanged(entry));
 
@@ -48,7 +48,7 @@ internal static class MountRows
                           WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND hosts.state <> 'evicted' AND hosts.lease_expires_at + {grace} >= now())
           AND NOT EXISTS (SELECT 1 FROM mounts LEFT JOIN export_clients c ON c.host_id = mounts.host_id AND c.server = volumes.server AND c.path = volumes.export
                           JOIN exports x ON x.server = volumes.server AND x.path = volumes.export
-                          WHERE volume_id = {m.VolumeId} AND mounts.host_id <> {m.HostId} AND (x.host_id = mounts.host_id OR (c.host_id IS NOT NULL AND c.withdrawn_at IS NULL)))
+                          WHERE volume_id = {m.VolumeId} AND mounts.host_id <> {m.HostId} AND (x.host_id = mounts.host_id OR c.withdrawn_at IS NULL))
           AND (access = 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id <> {m.CallerId}))
         """,
         [
