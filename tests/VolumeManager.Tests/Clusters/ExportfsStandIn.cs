@@ -15,9 +15,12 @@ internal sealed class ExportfsStandIn : IDisposable
             #!/bin/bash
             cd "$(dirname "$0")"
             [ -e broken ] && { echo "exportfs: out of order" >&2; exit 1; }
+            touch etab
+            echo "$*" >>calls
+            [ "$1" = -f ] && exit 0
             entry=${*: -1} client=${entry%:/*} path=/${entry##*:/}
             client=${client#[} client=${client%]}
-            touch etab
+            [ "$1" = -u ] && ! grep -q "^$path	$client(" etab && { echo "exportfs: Could not find '$client:$path' to unexport." >&2; exit 1; }
             awk -v path="$path" -v client="$client" -F'\t' '!($1 == path && index($2, client "(") == 1)' etab >etab.new
             [ "$1" = -u ] || printf '%s\t%s(%s,anonuid=65534,sec=sys)\n' "$path" "$client" "$2" >>etab.new
             mv etab.new etab
@@ -43,6 +46,9 @@ internal sealed class ExportfsStandIn : IDisposable
 
     /// <summary>The addresses of those who may use the directory.</summary>
     internal string Clients => string.Join(' ', Table.Select(line => line.Split(' ')[1].Split('(')[0]));
+
+    /// <summary>How often it was called to say something.</summary>
+    internal int Calls(string beginning) => File.ReadLines($"{_folder}/calls").Count(line => line.StartsWith(beginning, StringComparison.Ordinal));
 
     internal void Export(string directory, string client) => File.AppendAllText(Places.Table, $"{directory}\t{client}(rw,sync)\n");
 

@@ -118,6 +118,70 @@ public sealed class PublishedExportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_withdrawal_is_made_sure_of_even_when_the_table_says_that_there_is_nothing_to_withdraw()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        await File.WriteAllTextAsync(_exportfs.Places.Table, "");
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        Assert.NotEqual(0, _exportfs.Calls($"-u 192.0.2.1:{_directory}"));
+        Assert.NotEqual(0, _exportfs.Calls("-f"));
+    }
+
+    [Fact]
+    public async Task A_host_that_came_back_before_it_was_shut_out_is_spared()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        _exportfs.IsBroken = true;
+        var mounting = Server.Engine.MountAsync("v", "x");
+        await TestHost.EventuallyAsync(() => Cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"), "it is asked");
+        var before = await FsidAsync(1);
+        await Cluster.ExecuteAsync("UPDATE hosts SET lease_expires_at = now() + interval '1 hour', state = 'live' WHERE name = 'host-1'");
+        Assert.Matches("is mounted by host host-1", await mounting);
+        _exportfs.IsBroken = false;
+        await TestHost.EventuallyAsync(() => Cluster.ScalarAsync<bool>("SELECT count(*) = 0 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"), "nobody asks any more");
+        Assert.Equal("192.0.2.1", _exportfs.Clients);
+        Assert.Equal(before, await FsidAsync(1));
+    }
+
+    [Fact]
+    public async Task A_holder_that_was_never_let_in_may_have_come_in_another_way()
+    {
+        await StartAsync(2);
+        Assert.Equal("", await Server.Engine.CreateAsync("v", s_single));
+        await LoseHolderAsync(1, "v");
+        await Cluster.ExecuteAsync("UPDATE hosts SET address = NULL WHERE name = 'host-1'; DELETE FROM export_clients");
+        _exportfs.Export(_directory, "192.0.2.0/24");
+        Assert.Matches("cannot be mounted yet, for host host-1 may still write", await Server.Engine.MountAsync("v", "x"));
+        await File.WriteAllTextAsync(_exportfs.Places.Table, "");
+        Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+    }
+
+    [Fact]
+    public async Task Of_two_hosts_with_one_address_the_live_one_is_let_in_and_others_are_served_on()
+    {
+        await StartAsync(3);
+        await Cluster.ExecuteAsync("UPDATE export_clients SET address = '192.0.2.1'; UPDATE hosts SET address = '192.0.2.1' WHERE name = 'host-2'; UPDATE hosts SET state = 'lost' WHERE name = 'host-1'");
+        await Cluster.CutAsync(1);
+        await TestHost.EventuallyAsync(async () => _exportfs.Table is [var line] && line.Contains($"fsid={await FsidAsync(2)}", StringComparison.Ordinal), "the live one has the address");
+    }
+
+    [Fact]
+    public async Task A_serving_host_is_evicted_only_on_the_word_that_it_is_off()
+    {
+        await StartAsync(2);
+        await Cluster.CutAsync(0);
+        await Cluster.ExpireLeaseAsync(0, "31 seconds");
+        await using var database = new PostgresDatabase(Cluster.Server.ConnectionString(Cluster.Database), "test");
+        var refused = await Assert.ThrowsAsync<VolumeException>(() => Eviction.EvictAsync(database, "host-0", "tester", force: false));
+        Assert.Matches("serves served.invalid:/e itself, and its containers cannot be shut out", refused.Message);
+        Assert.Equal(0, (await Eviction.EvictAsync(database, "host-0", "tester", force: true)).Mounts);
+    }
+
+    [Fact]
     public async Task A_host_that_is_only_lost_keeps_what_it_has_open()
     {
         await StartAsync(2);
@@ -182,6 +246,7 @@ public sealed class PublishedExportTests : IAsyncDisposable
         Server.Settings = Server.Settings with { ExportDirectory = other };
         await Server.StartAsync();
         Assert.Equal(_directory, await Cluster.ScalarAsync<string>("SELECT directory FROM exports"));
+        Assert.Matches(@"^volume new cannot be reached: served.invalid:/e was served from another directory than .*: mount the disk that belongs there or", await Server.Engine.CreateAsync("new"));
         Assert.DoesNotContain(_exportfs.Table, line => line.StartsWith(other, StringComparison.Ordinal));
 
         await Server.StopAsync();
