@@ -43,6 +43,8 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 
     async Task PurgeAsync(Volume due, CancellationToken cancellation)
     {
+        // While its export does not answer nothing is deleted, and it can be wanted back.
+        await exports.Of(due).CheckAsync(due, cancellation);
         // From then on nobody restores it, so that half a volume is never given back.
         if (await catalog.BeginPurgeAsync(due) is not { } volume) return;
         var entries = await exports.Of(volume).PurgeAsync(volume, cancellation);
