@@ -90,12 +90,8 @@ internal sealed partial class ClusterCatalog
 
     internal override Task<int> PruneAsync(FormattableString oldest) => _database.ApplyAsync(Change.Quiet(oldest));
 
-    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation)
-    {
-        var due = new List<Volume>();
-        if (_link.IsOnline) await _database.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
-        return due;
-    }
+    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) =>
+        _link.IsOnline ? UsageRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(UsageRows.Due(before, Now, rootId, after, limit)), cancellation)) : [];
 
     internal override async Task<bool> ClaimSamplerAsync(TimeSpan time) => await _database.ApplyAsync(UsageRows.Claim(_host.Id, time)) > 0;
 

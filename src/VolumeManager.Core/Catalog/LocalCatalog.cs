@@ -129,12 +129,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override Task<int> PruneAsync(FormattableString oldest) => _file.ReadAsync(db => db.ExecuteAsync(oldest), CancellationToken.None);
 
-    internal override Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
-    {
-        var due = new List<Volume>();
-        await db.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)));
-        return due;
-    }, cancellation);
+    internal override Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(
+        async db => UsageRows.InOrderOfDue(await TrashRows.ReadAsync(db, TrashRows.In(UsageRows.Due(before, Now, rootId, after, limit)))), cancellation);
 
     internal override async Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before)
     {

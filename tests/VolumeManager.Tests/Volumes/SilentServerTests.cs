@@ -15,8 +15,6 @@ public sealed class SilentServerTests : IAsyncLifetime
     // Bound and not listening: whoever connects is refused, and nobody else gets the port.
     readonly Socket _port = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
 
-    string Options => $"port={((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0";
-
     public async Task InitializeAsync()
     {
         _port.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -32,7 +30,7 @@ public sealed class SilentServerTests : IAsyncLifetime
     }
 
     /// <summary>Volumes on the server; those that are trashed are due since long ago.</summary>
-    async Task PlantAsync(VolumeState state, int count = 1)
+    async Task PlantAsync(VolumeState state, int count = 1, int? port = null)
     {
         Assert.Equal("", await _host.Engine.CreateAsync("template"));
         await _host.StopAsync();
@@ -55,7 +53,7 @@ public sealed class SilentServerTests : IAsyncLifetime
                     PurgeAfter = removedAt,
                 };
                 db.Volumes.Add(volume);
-                db.VolumeOptions.Add(new VolumeOption { VolumeId = volume.Id, Key = "nfsopts", Value = Options });
+                db.VolumeOptions.Add(new VolumeOption { VolumeId = volume.Id, Key = "nfsopts", Value = $"port={port ?? ((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0" });
             }
 
             await db.SaveChangesAsync();
@@ -88,6 +86,18 @@ public sealed class SilentServerTests : IAsyncLifetime
         await PassedAsync("one");
         await PassedAsync("other");
         Assert.Equal((before, ""), (await RowsAsync("trashed"), await RowsAsync("purging")));
+    }
+
+    [Fact]
+    public async Task It_is_measured_where_its_own_options_say_that_the_server_is()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        _host.Settings = _host.Settings with { UsageInterval = TimeSpan.FromHours(1) };
+        await PlantAsync(VolumeState.Ready, port: ((IPEndPoint)listener.LocalEndpoint).Port);
+        using var asked = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        // Nobody is there any more whom the kernel could wait for.
+        listener.Stop();
     }
 
     [Fact]
