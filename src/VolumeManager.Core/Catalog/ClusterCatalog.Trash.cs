@@ -73,13 +73,13 @@ internal sealed partial class ClusterCatalog
         return made || (now is { State: VolumeState.Trashed } && now.PurgeAfter == now.RemovedAt);
     }
 
-    internal override async Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    internal override async Task AsJanitorAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation)
     {
         if (_link.IsOnline && !await _janitor.RunAsync(work, cancellation)) LogNotJanitor();
     }
 
-    internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) =>
-        VolumeRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(VolumeRows.Due(Now, rootId, _host.Id, limit)), cancellation));
+    internal override async Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation) =>
+        VolumeRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(VolumeRows.Due(Now, rootId, _host.Id, after, limit)), cancellation));
 
     internal override async Task<Volume?> BeginPurgeAsync(Volume due) =>
         (await DecideAsync(TrashRows.BeginPurge(due), SharedVolumeRows.ById(due.Id), due.Name)).Now is { State: VolumeState.Purging, Mounts.IsEmpty: true } purging ? purging : null;

@@ -120,8 +120,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         ? (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"id = {due.Id}"), CancellationToken.None)).FirstOrDefault()
         : null;
 
-    internal override Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) => _file.ReadAsync(
-        async db => VolumeRows.InOrderOfDue(await TrashRows.ReadAsync(db, TrashRows.In(VolumeRows.Due(Now, rootId, asker: null, limit)))), cancellation);
+    internal override Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(
+        async db => VolumeRows.InOrderOfDue(await TrashRows.ReadAsync(db, TrashRows.In(VolumeRows.Due(Now, rootId, asker: null, after, limit)))), cancellation);
 
     internal override Task SetGoneAsync(Volume volume, Event entry) => _file.ApplyAsync(VolumeRows.SetGone(volume, Now, entry));
 

@@ -8,7 +8,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Volumes;
 
 /// <summary>Volumes of an NFS server that does not answer. Their rows are planted, for there is no server that they could be made on.</summary>
-public sealed class SilentServerTests : IAsyncLifetime
+public sealed class SilentServerTests : IAsyncLifetime, IDisposable
 {
     TestHost _host = null!;
 
@@ -23,11 +23,9 @@ public sealed class SilentServerTests : IAsyncLifetime
         await _host.StartAsync();
     }
 
-    public async Task DisposeAsync()
-    {
-        await _host.DisposeAsync();
-        _port.Dispose();
-    }
+    public async Task DisposeAsync() => await _host.DisposeAsync();
+
+    public void Dispose() => _port.Dispose();
 
     /// <summary>Volumes on the server; those that are trashed are due since long ago.</summary>
     async Task PlantAsync(VolumeState state, int count = 1, int? port = null)
@@ -98,6 +96,15 @@ public sealed class SilentServerTests : IAsyncLifetime
         using var asked = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
         // Nobody is there any more whom the kernel could wait for.
         listener.Stop();
+    }
+
+    [Fact]
+    public async Task However_many_they_are_they_are_in_nobodys_way()
+    {
+        // More than are read at a time, and all are due for longer.
+        await PlantAsync(VolumeState.Trashed, 1200);
+        await PassedAsync("behind");
+        Assert.NotEqual("", await RowsAsync("trashed"));
     }
 
     [Fact]
