@@ -56,9 +56,10 @@ internal static class TrashRows
         EventRows.AppendIfChanged(entry));
 
     /// <summary>Its data stays in the trash.</summary>
-    /// <param name="trashed">With the name and the directory that it had there.</param>
+    /// <param name="trashed">With the name and the directory that it had there, and the time of its removal; where that is not known any more, of the restoration.</param>
     internal static Change CancelRestore(Volume trashed) => Change.Of($"""
-        UPDATE volumes SET state = 'trashed', name = {trashed.Name}, directory = {trashed.Directory}, revision = (SELECT revision FROM catalog) WHERE id = {trashed.Id} AND state = 'restoring'
+        UPDATE volumes SET state = 'trashed', name = {trashed.Name}, directory = {trashed.Directory}, removed_at = {trashed.RemovedAt!.Value}, revision = (SELECT revision FROM catalog)
+        WHERE id = {trashed.Id} AND state = 'restoring'
         """);
 
     /// <summary>Nothing keeps the data of a trashed volume any longer.</summary>
