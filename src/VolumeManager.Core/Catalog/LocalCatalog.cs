@@ -104,14 +104,13 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override async Task EndRestoreAsync(Volume ready, Event entry)
     {
-        await _file.ApplyAsync(TrashRows.EndRestore(ready, entry));
+        if (!await _file.ApplyAsync(TrashRows.EndRestore(ready, entry))) throw new VolumeException($"volume {ready.Name} is not being restored any more: see docker volume ls and volman trash ls");
         Index.Put(ready);
     }
 
     internal override async Task CancelRestoreAsync(Volume restoring, Volume trashed)
     {
-        await _file.ApplyAsync(TrashRows.CancelRestore(trashed));
-        Index.Remove(restoring);
+        if (await _file.ApplyAsync(TrashRows.CancelRestore(trashed))) Index.Remove(restoring);
     }
 
     internal override Task<bool> MakeDueAsync(Volume trashed) => _file.ApplyAsync(TrashRows.MakeDue(trashed));
