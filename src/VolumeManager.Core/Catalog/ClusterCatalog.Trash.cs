@@ -22,13 +22,19 @@ internal sealed partial class ClusterCatalog
 
     internal override async Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation)
     {
-        var trash = new List<Volume>();
         await _link.WaitAsync();
-        await _database.ReadAsync(SharedVolumeRows.InTrash(only), row =>
+        return await ReadAsync(SharedVolumeRows.InTrash(only), cancellation);
+    }
+
+    /// <param name="query">One of <see cref="SharedVolumeRows"/>.</param>
+    async Task<List<Volume>> ReadAsync(FormattableString query, CancellationToken cancellation)
+    {
+        var volumes = new List<Volume>();
+        await _database.ReadAsync(query, row =>
         {
-            if (SharedVolumeRows.Read(row, _membership.Learn).Volume is { } volume) trash.Add(volume);
+            if (SharedVolumeRows.Read(row, _membership.Learn).Volume is { } volume) volumes.Add(volume);
         }, cancellation);
-        return trash;
+        return volumes;
     }
 
     internal override async Task UntilHeardAsync(Volume trashed, CancellationToken cancellation)
@@ -67,20 +73,16 @@ internal sealed partial class ClusterCatalog
         return made || (now is { State: VolumeState.Trashed } && now.PurgeAfter == now.RemovedAt);
     }
 
-    internal override async Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    internal override async Task AsJanitorAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation)
     {
         if (_link.IsOnline && !await _janitor.RunAsync(work, cancellation)) LogNotJanitor();
     }
 
-    internal override async Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation)
-    {
-        var due = new List<Volume>();
-        await _database.ReadAsync(VolumeRows.Due(Now, rootId, _host.Id, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
-        return due;
-    }
+    internal override async Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation) =>
+        VolumeRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(VolumeRows.Due(Now, rootId, _host.Id, after, limit)), cancellation));
 
     internal override async Task<Volume?> BeginPurgeAsync(Volume due) =>
-        (await DecideAsync(TrashRows.BeginPurge(due), SharedVolumeRows.ById(due.Id), due.Name)).Now is { State: VolumeState.Purging } purging ? purging : null;
+        (await DecideAsync(TrashRows.BeginPurge(due), SharedVolumeRows.ById(due.Id), due.Name)).Now is { State: VolumeState.Purging, Mounts.IsEmpty: true } purging ? purging : null;
 
     internal override Task SetGoneAsync(Volume volume, Event entry) => DecideAsync(VolumeRows.SetGone(volume, Now, entry), SharedVolumeRows.ById(volume.Id), volume.Name);
 
@@ -88,12 +90,8 @@ internal sealed partial class ClusterCatalog
 
     internal override Task<int> PruneAsync(FormattableString oldest) => _database.ApplyAsync(Change.Quiet(oldest));
 
-    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation)
-    {
-        var due = new List<Volume>();
-        if (_link.IsOnline) await _database.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)), cancellation);
-        return due;
-    }
+    internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) =>
+        _link.IsOnline ? UsageRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(UsageRows.Due(before, Now, rootId, after, limit)), cancellation)) : [];
 
     internal override async Task<bool> ClaimSamplerAsync(TimeSpan time) => await _database.ApplyAsync(UsageRows.Claim(_host.Id, time)) > 0;
 

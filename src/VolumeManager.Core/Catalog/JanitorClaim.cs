@@ -6,15 +6,17 @@ namespace VolumeManager.Catalog;
 internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeSpan time)
 {
     /// <summary>Does the work if no other host is at it, and ends it when the claim is lost: to another host, or because the database cannot be told that it is kept.</summary>
+    /// <param name="work">Whether it could do all; if not, another host may try next.</param>
     /// <returns>False when it was lost before the end.</returns>
-    internal async Task<bool> RunAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    internal async Task<bool> RunAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation)
     {
         if (!await TryTakeAsync()) return true;
         using var claim = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var keeping = KeepAsync(claim);
+        var isDone = true;
         try
         {
-            await work(claim.Token);
+            isDone = await work(claim.Token);
             return true;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -25,6 +27,7 @@ internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeS
         {
             await claim.CancelAsync();
             await keeping;
+            if (!isDone) await LetGoAsync();
         }
     }
 
@@ -45,6 +48,18 @@ internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeS
                 // Asked again, unless it may have run out by then.
                 if (Stopwatch.GetElapsedTime(since) > time / 2) await claim.CancelAsync();
             }
+        }
+    }
+
+    async Task LetGoAsync()
+    {
+        try
+        {
+            await database.ApplyAsync(Change.Quiet($"UPDATE catalog SET janitor_until = now() WHERE id = 1 AND janitor_host_id = {hostId}"));
+        }
+        catch (VolumeException)
+        {
+            // It runs out.
         }
     }
 

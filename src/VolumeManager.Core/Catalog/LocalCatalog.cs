@@ -104,14 +104,13 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override async Task EndRestoreAsync(Volume ready, Event entry)
     {
-        await _file.ApplyAsync(TrashRows.EndRestore(ready, entry));
+        if (!await _file.ApplyAsync(TrashRows.EndRestore(ready, entry))) throw new VolumeException($"volume {ready.Name} is not being restored any more: see docker volume ls and volman trash ls");
         Index.Put(ready);
     }
 
     internal override async Task CancelRestoreAsync(Volume restoring, Volume trashed)
     {
-        await _file.ApplyAsync(TrashRows.CancelRestore(trashed));
-        Index.Remove(restoring);
+        if (await _file.ApplyAsync(TrashRows.CancelRestore(trashed))) Index.Remove(restoring);
     }
 
     internal override Task<bool> MakeDueAsync(Volume trashed) => _file.ApplyAsync(TrashRows.MakeDue(trashed));
@@ -120,12 +119,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         ? (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"id = {due.Id}"), CancellationToken.None)).FirstOrDefault()
         : null;
 
-    internal override Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
-    {
-        var due = new List<Volume>();
-        await db.ReadAsync(VolumeRows.Due(Now, rootId, asker: null, limit), row => due.Add(VolumeRows.Read(row)));
-        return due;
-    }, cancellation);
+    internal override Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(
+        async db => VolumeRows.InOrderOfDue(await TrashRows.ReadAsync(db, TrashRows.In(VolumeRows.Due(Now, rootId, asker: null, after, limit)))), cancellation);
 
     internal override Task SetGoneAsync(Volume volume, Event entry) => _file.ApplyAsync(VolumeRows.SetGone(volume, Now, entry));
 
@@ -133,12 +128,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override Task<int> PruneAsync(FormattableString oldest) => _file.ReadAsync(db => db.ExecuteAsync(oldest), CancellationToken.None);
 
-    internal override Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(async db =>
-    {
-        var due = new List<Volume>();
-        await db.ReadAsync(UsageRows.Due(before, Now, rootId, after, limit), row => due.Add(VolumeRows.Read(row)));
-        return due;
-    }, cancellation);
+    internal override Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) => _file.ReadAsync(
+        async db => UsageRows.InOrderOfDue(await TrashRows.ReadAsync(db, TrashRows.In(UsageRows.Due(before, Now, rootId, after, limit)))), cancellation);
 
     internal override async Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before)
     {

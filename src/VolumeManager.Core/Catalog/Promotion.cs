@@ -171,7 +171,8 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         await index.LoadAsync(local);
         List<Volume> volumes = [.. index.All];
         volumes.AddRange(await TrashRows.ReadAsync(local, TrashRows.InTrash(only: null)));
-        return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
+        // On NFS a volume's place is the same for all hosts already.
+        return [.. volumes.DistinctBy(v => v.Id).Select(v => v with { Export = v.Backend == "nfs" ? v.Export : rootId, Mounts = [.. v.Mounts.Where(index.IsOwn)] })];
     }
 
     /// <summary>The ledger begins with what the host holds now, so that its containers go on through the change.</summary>

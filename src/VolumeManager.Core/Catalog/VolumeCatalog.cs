@@ -102,10 +102,12 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task<bool> MakeDueAsync(Volume trashed);
 
     /// <summary>Does what one host does for all: for as long as it is this host that does it. Nothing is done when it is another one.</summary>
-    internal virtual Task AsJanitorAsync(Func<CancellationToken, Task> work, CancellationToken cancellation) => work(cancellation);
+    /// <param name="work">Whether it could do all; if not, another host may be able to.</param>
+    internal virtual Task AsJanitorAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation) => work(cancellation);
 
-    /// <summary>The removed volumes of a data root whose time has come.</summary>
-    internal abstract Task<List<Volume>> ReadDueAsync(string rootId, int limit, CancellationToken cancellation);
+    /// <summary>The removed volumes of a data root whose time has come, those first that wait longest.</summary>
+    /// <param name="after">The last one of the batch before.</param>
+    internal abstract Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation);
 
     /// <summary>Closes a volume in the trash to those who would restore it, for its data is about to be deleted.</summary>
     /// <returns>The volume in state <c>purging</c>; null when it was changed since it was read.</returns>

@@ -7,7 +7,6 @@ namespace VolumeManager.Exports;
 /// <content>How much volumes hold, and may hold.</content>
 internal abstract partial class Export
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
     readonly SyscallLane _walks = new("usage", maxThreads: 1);
     Pace? _pace;
     Task _measuring = Task.CompletedTask;
@@ -58,7 +57,7 @@ internal abstract partial class Export
     /// <exception cref="IOException">The volume's directory is missing, or something in it cannot be looked at.</exception>
     internal async Task<TreeUsage> MeasureAsync(Volume volume, CancellationToken cancellation)
     {
-        if (!_measuring.IsCompleted) throw new VolumeException($"{Name} has not answered since a volume of it was last measured: see to it");
+        if (!_measuring.IsCompleted) throw new SilentExportException($"{Name} has not answered since a volume of it was last measured: see to it");
         await ReachAsync(cancellation);
         // Not disposed of: a walk that nobody waits for any more looks at it when the kernel lets it go on.
         var stop = new CancellationTokenSource();
@@ -74,19 +73,6 @@ internal abstract partial class Export
             },
             stop.Token);
         _measuring = measuring;
-        try
-        {
-            for (var steps = walk.Steps; ; steps = walk.Steps)
-            {
-                await Task.WhenAny(measuring, Task.Delay(s_patience, cancellation));
-                cancellation.ThrowIfCancellationRequested();
-                if (measuring.IsCompleted) return await measuring;
-                if (walk.Steps == steps) throw new VolumeException($"{Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it");
-            }
-        }
-        finally
-        {
-            await stop.CancelAsync();
-        }
+        return await WhileItGetsOnAsync(measuring, () => walk.Steps, stop, cancellation);
     }
 }

@@ -7,9 +7,12 @@ namespace VolumeManager.Usage;
 
 /// <summary>
 /// Measures a directory tree that containers fill, and may be filling now, as <c>du -x</c> does: links are not followed, a file with several names counts once, what is
-/// mounted below is left out, and what vanishes meanwhile is no error. Neither open files nor memory grow with the tree, but with the files in it that have several names.
+/// mounted below is left out, and what vanishes meanwhile is no error. Neither open files nor memory grow without bounds, whatever a container makes.
 /// </summary>
-internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation)
+/// <param name="maxRemembered">Of how many files it remembers at a time that they have more names; of each name of any others a share is counted, which is the same in the end
+/// if all names are in the tree.</param>
+/// <param name="maxDepth">Deeper trees are not measured.</param>
+internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation, int maxRemembered = 1_000_000, int maxDepth = 100_000)
 {
     // Of a deep path as many directories stay open at its top and at its end. Those between are opened again from below when the walk comes back to them.
     const int KeptOpen = 32;
@@ -17,7 +20,12 @@ internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation
     const uint Mask = LibC.STATX_TYPE | LibC.STATX_INO | LibC.STATX_NLINK | LibC.STATX_BLOCKS;
 
     readonly List<Level> _path = [];
-    readonly HashSet<ulong> _severalNames = [];
+
+    // Files with several names of which one was seen, and how many are still to come.
+    readonly Dictionary<ulong, uint> _severalNames = [];
+    bool _isFull;
+    double _sharedBytes;
+    double _sharedFiles;
     (uint, uint) _device;
     long _bytes;
     long _files;
@@ -27,7 +35,7 @@ internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation
     internal long Steps => Volatile.Read(ref _steps);
 
     /// <param name="top">Open for reading.</param>
-    /// <exception cref="LinuxException">Something cannot be looked at.</exception>
+    /// <exception cref="IOException">Something cannot be looked at, or the tree is too deep.</exception>
     /// <exception cref="OperationCanceledException">Between two steps.</exception>
     internal TreeUsage Measure(SafeFileHandle top)
     {
@@ -48,7 +56,7 @@ internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation
 
             // A server that has lost the whole tree says of each part of it only that it vanished.
             _ = Look(top);
-            return new TreeUsage(_bytes, _files);
+            return new TreeUsage(_bytes + (long)Math.Round(_sharedBytes), _files + (long)Math.Round(_sharedFiles));
         }
         finally
         {
@@ -77,13 +85,37 @@ internal sealed partial class TreeWalk(Pace pace, CancellationToken cancellation
 
     void Count(in LibC.StatxBuffer found)
     {
-        if (found.Links > 1 && !IsDirectory(found) && !_severalNames.Add(found.Inode)) return;
+        var bytes = (long)found.Blocks * 512;
+        if (found.Links > 1 && !IsDirectory(found))
+        {
+            if (IsCounted(found)) return;
+            // From then on for ever: a file is counted by one rule or the other.
+            if (_isFull |= _severalNames.Count >= maxRemembered)
+            {
+                _sharedBytes += (double)bytes / found.Links;
+                _sharedFiles += 1.0 / found.Links;
+                return;
+            }
+
+            _severalNames.Add(found.Inode, found.Links - 1);
+        }
+
         _files++;
-        _bytes += (long)found.Blocks * 512;
+        _bytes += bytes;
+    }
+
+    /// <summary>Whether another name of the file was seen before. With its last name it is forgotten.</summary>
+    bool IsCounted(in LibC.StatxBuffer found)
+    {
+        if (!_severalNames.TryGetValue(found.Inode, out var left)) return false;
+        if (left > 1) _severalNames[found.Inode] = left - 1;
+        else _severalNames.Remove(found.Inode);
+        return true;
     }
 
     void Enter(SafeFileHandle directory, ReadOnlySpan<byte> name, ulong inode)
     {
+        if (_path.Count >= maxDepth) throw new IOException($"it is deeper than {maxDepth} directories");
         if (Open(directory, name, inode) is not { } child) return;
         _path.Add(new Level(new DirectoryReader(child), inode));
         if (_path.Count > 2 * KeptOpen) _path[^(KeptOpen + 1)].Reader.Close();

@@ -10,17 +10,20 @@ internal static class UsageRows
     // Hosts do not read the catalog's clock to the same second.
     static readonly TimeSpan s_drift = TimeSpan.FromMinutes(1);
 
-    /// <summary>Volumes that are to be measured, those first that wait longest: never measured, or before <paramref name="before"/>, or in the future by a clock that was wrong.</summary>
+    /// <summary>The ids of the volumes that are to be measured, of those first that wait longest: never measured, or before <paramref name="before"/>, or in the future by a clock that was wrong.</summary>
     /// <param name="rootId">Of local volumes only those of this data root.</param>
     /// <param name="after">The last one of the batch before; null for the first batch.</param>
     internal static FormattableString Due(DateTime before, DateTime now, string rootId, Volume? after, int limit) => FormattableStringFactory.Create(
         $$"""
-        SELECT {{string.Join(", ", VolumeRows.Columns)}} FROM volumes
+        SELECT id FROM volumes
         WHERE state = 'ready' AND (sampled_at IS NULL OR sampled_at <= {0} OR sampled_at > {1}) AND (backend = 'nfs' OR export = {2})
         {{(after is null ? "" : after.SampledAt is null ? "AND (sampled_at IS NOT NULL OR id > {4})" : "AND (sampled_at > {5} OR (sampled_at = {5} AND id > {4}))")}}
         ORDER BY sampled_at NULLS FIRST, id LIMIT {3}
         """,
         [before, now + s_drift, rootId, limit, .. after is null ? [] : after.SampledAt is { } at ? new object[] { after.Id, at } : [after.Id]]);
+
+    /// <summary>The order of <see cref="Due"/>.</summary>
+    internal static List<Volume> InOrderOfDue(IEnumerable<Volume> volumes) => [.. volumes.OrderBy(v => v.SampledAt).ThenBy(v => v.Id)];
 
     /// <summary>Writes down what a volume was found to hold, unless somebody else has done that since <paramref name="before"/>.</summary>
     internal static Change Keep(UsageSample sample, DateTime before) => Change.Quiet(

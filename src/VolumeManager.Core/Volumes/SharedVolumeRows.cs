@@ -33,6 +33,10 @@ internal static class SharedVolumeRows
         ? FormattableStringFactory.Create(s_select + "v.id = {0} AND v.state IN ('trashed', 'purging') WHERE c.id = 1", id)
         : FormattableStringFactory.Create(s_select + "v.state IN ('trashed', 'purging') WHERE c.id = 1");
 
+    /// <summary>Those volumes, in no order.</summary>
+    /// <param name="ids">A SELECT.</param>
+    internal static FormattableString In(FormattableString ids) => FormattableStringFactory.Create($"{s_select}v.id IN ({ids.Format}) WHERE c.id = 1", ids.GetArguments()!);
+
     /// <summary>All volumes, the removed ones too, that have changed since a revision.</summary>
     internal static FormattableString ChangedSince(long revision) => FormattableStringFactory.Create(s_select + "v.revision > {0} WHERE c.id = 1", revision);
 

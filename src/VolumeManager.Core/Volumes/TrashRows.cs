@@ -14,6 +14,10 @@ internal static class TrashRows
     /// <summary>The condition that a volume's data is in the trash.</summary>
     internal static FormattableString InTrash(Guid? only) => only is { } id ? $"state IN ('trashed', 'purging') AND id = {id}" : (FormattableString)$"state IN ('trashed', 'purging')";
 
+    /// <summary>The condition that a volume is one of those.</summary>
+    /// <param name="ids">A SELECT.</param>
+    internal static FormattableString In(FormattableString ids) => FormattableStringFactory.Create($"id IN ({ids.Format})", ids.GetArguments()!);
+
     /// <summary>Reads some volumes with their options and labels, without their mounts.</summary>
     /// <param name="condition">Which of them: the text of a WHERE.</param>
     internal static async Task<List<Volume>> ReadAsync(CatalogConnection db, FormattableString condition)
@@ -52,18 +56,21 @@ internal static class TrashRows
         EventRows.AppendIfChanged(entry));
 
     /// <summary>Its data stays in the trash.</summary>
-    /// <param name="trashed">With the name and the directory that it had there.</param>
+    /// <param name="trashed">With the name and the directory that it had there, and the time of its removal; where that is not known any more, of the restoration.</param>
     internal static Change CancelRestore(Volume trashed) => Change.Of($"""
-        UPDATE volumes SET state = 'trashed', name = {trashed.Name}, directory = {trashed.Directory}, revision = (SELECT revision FROM catalog) WHERE id = {trashed.Id} AND state = 'restoring'
+        UPDATE volumes SET state = 'trashed', name = {trashed.Name}, directory = {trashed.Directory}, removed_at = {trashed.RemovedAt!.Value}, revision = (SELECT revision FROM catalog)
+        WHERE id = {trashed.Id} AND state = 'restoring'
         """);
 
     /// <summary>Nothing keeps the data of a trashed volume any longer.</summary>
     internal static Change MakeDue(Volume v) => Change.Of(
         $"UPDATE volumes SET purge_after = removed_at, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'trashed' AND revision = {v.Revision}");
 
-    /// <summary>From now on its data may be deleted, and it is not restored any more; unless it was changed since it was read. A purge that was cut off is begun again.</summary>
-    internal static Change BeginPurge(Volume due) => Change.Of($"""
-        UPDATE volumes SET state = 'purging', revision = (SELECT revision FROM catalog)
-        WHERE id = {due.Id} AND state IN ('trashed', 'purging') AND revision = {due.Revision} AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {due.Id})
-        """);
+    /// <summary>From now on its data may be deleted, and it is not restored any more; unless it was changed since it was read. A purge that was cut off is begun again, which is no news to anybody.</summary>
+    internal static Change BeginPurge(Volume due) => due.State == VolumeState.Purging
+        ? Change.Quiet($"UPDATE volumes SET state = 'purging' WHERE id = {due.Id} AND state = 'purging' AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {due.Id})")
+        : Change.Of($"""
+            UPDATE volumes SET state = 'purging', revision = (SELECT revision FROM catalog)
+            WHERE id = {due.Id} AND state = 'trashed' AND revision = {due.Revision} AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {due.Id})
+            """);
 }

@@ -29,11 +29,27 @@ internal sealed class VolumeIndex(Guid hostId)
     internal void Put(Volume volume)
     {
         _names[volume.Id] = volume.Name;
-        _byName.AddOrUpdate(
-            volume.Name,
-            static (_, changed) => changed,
-            static (_, known, changed) => known.Id == changed.Id ? changed with { UsedBytes = known.UsedBytes, UsedFiles = known.UsedFiles, SampledAt = known.SampledAt } : changed,
-            volume);
+        Set(volume, static changed => changed, static (known, changed) => known.Id == changed.Id ? changed with { UsedBytes = known.UsedBytes, UsedFiles = known.UsedFiles, SampledAt = known.SampledAt } : changed);
+    }
+
+    /// <summary>Gives a name its volume. The one that had it before is not known by it any more.</summary>
+    Volume Set(Volume fresh, Func<Volume, Volume> first, Func<Volume, Volume, Volume> next)
+    {
+        Volume? before = null;
+        var now = _byName.AddOrUpdate(
+            fresh.Name,
+            _ =>
+            {
+                before = null;
+                return first(fresh);
+            },
+            (_, known) =>
+            {
+                before = known;
+                return next(known, fresh);
+            });
+        if (before is not null && before.Id != now.Id) _names.TryRemove(new(before.Id, before.Name));
+        return now;
     }
 
     /// <summary>Takes in what a volume was found to hold. Under no lock: a Mount that waits for its disk must not keep it waiting, and what others change of the volume
@@ -57,13 +73,12 @@ internal sealed class VolumeIndex(Guid hostId)
             _byName.TryUpdate(name, before with { State = VolumeState.Gone, Revision = heard.Revision }, before);
         }
 
-        var learned = _byName.AddOrUpdate(
-            heard.Name,
-            (_, fresh) => With(fresh, []),
-            (_, known, fresh) => known.Id == fresh.Id
+        var learned = Set(
+            heard,
+            fresh => With(fresh, []),
+            (known, fresh) => known.Id == fresh.Id
                 ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
-                : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh),
-            heard);
+                : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh));
         if (learned.Id == heard.Id) _names[heard.Id] = heard.Name;
         return learned;
     }
@@ -100,11 +115,7 @@ internal sealed class VolumeIndex(Guid hostId)
 
     /// <summary>This host's mounts of a volume, as they are from now on.</summary>
     /// <returns>The volume with them.</returns>
-    internal Volume SetOwn(Volume volume, ImmutableArray<Mount> own) => _byName.AddOrUpdate(
-        volume.Name,
-        (_, fresh) => With(fresh, own),
-        (_, known, fresh) => With(known.Id == fresh.Id ? known : fresh, own),
-        volume);
+    internal Volume SetOwn(Volume volume, ImmutableArray<Mount> own) => Set(volume, fresh => With(fresh, own), (known, fresh) => With(known.Id == fresh.Id ? known : fresh, own));
 
     /// <summary>Puts a volume in the place of a removed one of its name, with this host's mounts.</summary>
     internal Volume Follow(Volume successor, ImmutableArray<Mount> own)

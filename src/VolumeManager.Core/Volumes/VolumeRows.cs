@@ -22,17 +22,22 @@ internal static class VolumeRows
     internal static Task ReadKnownAsync(CatalogConnection db, Action<Volume> each) => db.ReadAsync(
         FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE state IN ('ready', 'removing', 'restoring') OR id IN (SELECT volume_id FROM mounts)"), row => each(Read(row)));
 
-    /// <summary>The removed volumes whose time has come and that nobody holds, those first that wait longest.</summary>
+    /// <summary>The ids of the removed volumes whose time has come, or that are due by their removal whatever clock that was told by, and that nobody holds, of those first that wait longest.</summary>
     /// <param name="asker">One host of several: of the others one that was not heard of since the removal may have mounted the volume, and nothing is deleted before it
     /// comes back or is evicted.</param>
-    internal static FormattableString Due(DateTime now, string rootId, Guid? asker, int limit) => FormattableStringFactory.Create(
+    /// <param name="after">The last one of the batch before; null for the first batch.</param>
+    internal static FormattableString Due(DateTime now, string rootId, Guid? asker, Volume? after, int limit) => FormattableStringFactory.Create(
         $"""
-        SELECT {s_columns} FROM volumes
-        WHERE state IN ('trashed', 'purging', 'gone') AND purge_after <= {"{0}"} AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+        SELECT id FROM volumes
+        WHERE state IN ('trashed', 'purging', 'gone') AND (purge_after <= {"{0}"} OR purge_after = removed_at) AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
+        {(after is null ? "" : "AND (purge_after > {4} OR (purge_after = {4} AND id > {5}))")}
         {(asker is null ? "" : "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id <> {3} AND hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)")}
-        ORDER BY purge_after LIMIT {"{2}"}
+        ORDER BY purge_after, id LIMIT {"{2}"}
         """,
-        now, rootId, limit, asker ?? Guid.Empty);
+        [now, rootId, limit, asker ?? Guid.Empty, .. after is null ? [] : new object[] { after.PurgeAfter!.Value, after.Id }]);
+
+    /// <summary>The order of <see cref="Due"/>.</summary>
+    internal static List<Volume> InOrderOfDue(IEnumerable<Volume> volumes) => [.. volumes.OrderBy(v => v.PurgeAfter).ThenBy(v => v.Id)];
 
     internal static Volume Read(DbDataReader row) => new()
     {

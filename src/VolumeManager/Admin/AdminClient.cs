@@ -9,11 +9,13 @@ namespace VolumeManager.Admin;
 /// <summary>Asks the daemon of this host, over its admin socket.</summary>
 internal sealed class AdminClient(string socket) : IDisposable
 {
+    // The daemon answers within its own deadline.
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
     readonly HttpClient _http = new(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation) })
     {
         BaseAddress = new Uri("http://volman"),
-        // The daemon answers within its own deadline.
-        Timeout = TimeSpan.FromMinutes(3),
+        Timeout = s_patience,
     };
 
     internal Task<TrashAnswer> ListTrashAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/trash", null, AdminJson.Default.TrashAnswer, cancellation);
@@ -26,7 +28,7 @@ internal sealed class AdminClient(string socket) : IDisposable
     internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
 
-    /// <exception cref="VolumeException">No daemon answers, or it refused.</exception>
+    /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
     async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
         try
@@ -39,11 +41,17 @@ internal sealed class AdminClient(string socket) : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
         {
-            throw new VolumeException(e.GetBaseException() is SocketException { SocketErrorCode: SocketError.AccessDenied }
-                ? $"only root may ask the volman that answers on {socket}: run this as root"
-                : $"no volman answers on {socket}: start volman serve, or name its socket with --admin-socket", e);
+            throw new VolumeException(WhyNot(e), e);
         }
     }
+
+    string WhyNot(Exception failure) => failure switch
+    {
+        _ when failure.GetBaseException() is SocketException { SocketErrorCode: SocketError.AccessDenied } => $"only root may ask the volman that answers on {socket}: run this as root",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or JsonException => $"no volman answers on {socket}: start volman serve, or name its socket with --admin-socket",
+        HttpRequestException => $"the volman on {socket} ended before it had answered: what it was asked for may be done or go on, see docker volume ls and volman trash ls",
+        _ => $"the volman on {socket} has not answered within {s_patience.TotalMinutes:0} min: what it was asked for may go on, see docker volume ls and volman trash ls",
+    };
 
     static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancellation)
     {

@@ -19,7 +19,7 @@ internal static class CommandLine
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("volman: stopped before the end; what was not finished was not changed");
+            await Console.Error.WriteLineAsync("volman: stopped before the end: what was asked for already may be done, or go on");
             return 1;
         }
     }

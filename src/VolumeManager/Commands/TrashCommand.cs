@@ -12,7 +12,7 @@ internal static class TrashCommand
 
     static Command BuildList()
     {
-        var output = new Option<string>("--output") { Description = "table, for people, or json, for programs [default: table]", HelpName = "format", DefaultValueFactory = _ => "table" };
+        var output = new Option<string>("--output") { Description = "table, for people, or json, for programs", HelpName = "format", DefaultValueFactory = _ => "table" };
         output.AcceptOnlyFromAmong("table", "json");
         var command = new Command("ls", "List the volumes in the trash, those first that were removed last") { output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
@@ -38,6 +38,7 @@ internal static class TrashCommand
     static Command BuildEmpty()
     {
         var which = new Argument<string[]>("name-or-id") { Description = "Volumes of the trash [default: all]", Arity = ArgumentArity.ZeroOrMore };
+        which.Validators.Add(AdminFlags.CheckNames);
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
         var command = new Command("empty", "Delete the data of removed volumes now, before its time. Nobody gets it back") { which, yes };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
@@ -56,7 +57,7 @@ internal static class TrashCommand
             if (!parsed.GetValue(yes)) Confirm(parsed.GetValue(which) is { Length: > 0 } ? string.Join(", ", asked) : $"all {asked.Length} volumes in the trash");
             foreach (var one in asked)
             {
-                foreach (var volume in (await daemon.PurgeAsync(one, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}) is deleted within the next minutes.");
+                foreach (var volume in (await daemon.PurgeAsync(one, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}) is deleted, within minutes if nothing uses it and every host was heard of since its removal.");
             }
         }));
         return command;

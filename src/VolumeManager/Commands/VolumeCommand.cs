@@ -10,6 +10,7 @@ internal static class VolumeCommand
     static Command BuildRestore()
     {
         var which = new Argument<string>("name-or-id") { Description = "The volume's name or, if several removed ones have that, its id, as volman trash ls shows it" };
+        which.Validators.Add(AdminFlags.CheckNames);
         var asName = new Option<string?>("--as") { Description = "The name that it shall have [default: its own]", HelpName = "name" };
         var command = new Command("restore", "Bring a removed volume back from the trash, with its data and options") { which, asName };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);

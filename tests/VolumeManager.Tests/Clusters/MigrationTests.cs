@@ -6,6 +6,7 @@ using VolumeManager.Hosts;
 using VolumeManager.Postgres;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Usage;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -161,6 +162,46 @@ public class MigrationTests
         using var operate = Admin.OperatorClient.Of(host);
         Assert.Equal("", (await operate.RestoreAsync("trashed")).Detail);
         Assert.Equal("b", (await ClusterTests.StatusAsync(host.Engine, "trashed")).GetProperty("Labels").GetProperty("team").GetString());
+    }
+
+    [Fact]
+    public async Task Volumes_on_nfs_are_in_the_cluster_where_they_were()
+    {
+        if (TestHost.IsGlobal) return;
+        var server = await SharedServer.GetAsync();
+        var database = server.ConnectionString(await SharedServer.CreateDatabaseAsync());
+        await using var host = new TestHost("single", "", null);
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("here"));
+        await host.StopAsync();
+        await using (var local = host.OpenCatalog())
+        {
+            // Made where a server is; whoever moves them asks none.
+            var nfs = (await local.Volumes.AsNoTracking().SingleAsync()) with { Backend = "nfs", Server = "nas", Export = "/volumes" };
+            local.Volumes.AddRange(new[] { VolumeState.Ready, VolumeState.Trashed, VolumeState.Purging }.Select(state => nfs with
+            {
+                Id = Guid.NewGuid(),
+                Name = EnumText.Of(state),
+                Directory = EnumText.Of(state),
+                State = state,
+                RemovedAt = state == VolumeState.Ready ? null : nfs.CreatedAt,
+                PurgeAfter = state == VolumeState.Ready ? null : nfs.CreatedAt,
+            }));
+            await local.SaveChangesAsync();
+        }
+
+        using (var state = StateDirectory.Open(host.Settings.StateDirectory))
+        {
+            await using var catalog = new PostgresDatabase(database, "single");
+            await new Promotion(state, "single", "the-root").RunAsync(catalog, false, TextWriter.Null, CancellationToken.None);
+        }
+
+        await using var shared = new CatalogContext(PostgresSchema.Options(database));
+        Assert.Equal(
+            ["here local  the-root", "purging nfs nas /volumes", "ready nfs nas /volumes", "trashed nfs nas /volumes"],
+            await shared.Volumes.OrderBy(v => v.Name).Select(v => $"{v.Name} {v.Backend} {v.Server} {v.Export}").ToListAsync());
+        await using var ledger = host.OpenLedger();
+        Assert.Equal(["here the-root", "ready /volumes"], await ledger.Volumes.OrderBy(v => v.Name).Select(v => $"{v.Name} {v.Export}").ToListAsync());
     }
 
     [Fact]

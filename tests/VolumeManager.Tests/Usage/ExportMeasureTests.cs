@@ -25,7 +25,7 @@ public sealed class ExportMeasureTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hanging);
         for (var i = 0; i < 10; i++)
         {
-            var refused = await Assert.ThrowsAsync<VolumeException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
+            var refused = await Assert.ThrowsAsync<SilentExportException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
             Assert.Contains("the export that hangs has not answered", refused.Message, StringComparison.Ordinal);
         }
 
@@ -40,7 +40,35 @@ public sealed class ExportMeasureTests : IDisposable
     {
         _folder.Make("v");
         var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
-        var error = await Assert.ThrowsAsync<VolumeException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<SilentExportException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
+        Assert.Contains("the export that hangs does not answer (no reply for 15 s)", error.Message, StringComparison.Ordinal);
+        export.Go.Set();
+    }
+
+    [Fact]
+    public async Task A_deletion_that_hangs_is_given_up_and_costs_one_thread()
+    {
+        _folder.Make(".trash");
+        var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
+        using var given = new CancellationTokenSource();
+        var hanging = export.PurgeAsync(Named("v"), given.Token);
+        await export.Asked.WaitAsync();
+        await given.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hanging);
+        foreach (var asked in new Func<Task>[] { () => export.PurgeAsync(Named("v"), CancellationToken.None), () => export.CheckTrashAsync(Named("v"), CancellationToken.None) })
+        {
+            Assert.Contains("the export that hangs has not answered", (await Assert.ThrowsAsync<SilentExportException>(asked)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, export.Asked.CurrentCount);
+        export.Go.Set();
+    }
+
+    [Fact]
+    public async Task A_deletion_that_does_not_get_on_is_given_up()
+    {
+        var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
+        var error = await Assert.ThrowsAsync<SilentExportException>(() => export.PurgeAsync(Named("v"), CancellationToken.None));
         Assert.Contains("the export that hangs does not answer (no reply for 15 s)", error.Message, StringComparison.Ordinal);
         export.Go.Set();
     }
@@ -88,6 +116,11 @@ public sealed class ExportMeasureTests : IDisposable
             Go.Wait();
         }
 
-        private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => throw new NotSupportedException();
+        private protected override Task<T> RunAsync<T>(Volume volume, Func<T> call, CancellationToken cancellation, bool isHarmless = false) => OnLaneAsync(
+            () =>
+            {
+                Prepare(volume);
+                return call();
+            }, cancellation);
     }
 }

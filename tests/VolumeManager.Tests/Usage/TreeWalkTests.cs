@@ -20,7 +20,7 @@ public sealed class TreeWalkTests : IDisposable
         }
 
         // The framework knows no names that are no text, and no depth like this.
-        using (var folder = LibC.Open(null, _folder.FullPath, LibC.O_RDONLY | LibC.O_DIRECTORY)) TreeRemoval.Remove(folder, "tree", CancellationToken.None);
+        using (var folder = LibC.Open(null, _folder.FullPath, LibC.O_RDONLY | LibC.O_DIRECTORY)) TreeRemoval.Remove(folder, "tree", () => { }, CancellationToken.None);
         _folder.Dispose();
     }
 
@@ -143,6 +143,26 @@ public sealed class TreeWalkTests : IDisposable
     }
 
     int OpenBelowTree() => Directory.GetFileSystemEntries("/proc/self/fd").Count(fd => new FileInfo(fd).LinkTarget?.StartsWith(_folder.Of("tree"), StringComparison.Ordinal) == true);
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task Of_more_files_with_several_names_than_it_remembers_the_sum_is_the_same(int maxRemembered)
+    {
+        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir a b c && for i in $(seq 50); do head -c ${i}000 /dev/zero > a/$i; ln a/$i b/$i; ln a/$i c/$i; done", _folder.Of("tree"));
+        using var top = OpenTree();
+        var usage = new TreeWalk(new Pace(1_000_000), CancellationToken.None, maxRemembered).Measure(top);
+        Assert.Equal(new TreeUsage(await DuAsync("--block-size=1"), await DuAsync("--inodes")), usage);
+    }
+
+    [Fact]
+    public async Task A_tree_that_is_too_deep_is_not_measured()
+    {
+        _folder.Make("tree/a/b/c");
+        using var top = OpenTree();
+        Assert.Contains("deeper than 3 directories", Assert.Throws<IOException>(() => new TreeWalk(new Pace(1_000_000), CancellationToken.None, maxDepth: 3).Measure(top)).Message, StringComparison.Ordinal);
+        await SameAsDuAsync(":");
+    }
 
     [Fact]
     public async Task A_walk_that_is_cancelled_ends_at_its_next_step()

@@ -125,6 +125,7 @@ public sealed class RestoreTests(RunningHost running) : IClassFixture<RunningHos
     public async Task An_empty_directory_in_the_way_goes_and_one_with_data_stays_and_is_named()
     {
         var id = await MakeAndRemoveAsync();
+        var removed = (await RowsAsync(_name)).Single();
         Directory.CreateDirectory(_host.DataOf(_name));
         await File.WriteAllTextAsync(_host.DataOf(_name) + "/precious", "other data");
         var reply = await _operator.RestoreAsync(_name);
@@ -133,7 +134,7 @@ public sealed class RestoreTests(RunningHost running) : IClassFixture<RunningHos
         Assert.NotNull(InTrash(id));
         Assert.Equal("no such volume", (await _host.Engine.GetAsync(_name)).Err);
         var row = (await RowsAsync(_name)).Single();
-        Assert.Equal((VolumeState.Trashed, _name), (row.State, row.Directory));
+        Assert.Equal((VolumeState.Trashed, _name, removed.RemovedAt, removed.PurgeAfter), (row.State, row.Directory, row.RemovedAt, row.PurgeAfter));
 
         File.Delete(_host.DataOf(_name) + "/precious");
         Assert.Equal("", (await _operator.RestoreAsync(_name)).Detail);

@@ -62,6 +62,19 @@ public sealed class TrashPurgeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_removed_by_a_clock_that_was_ahead_goes_at_once_when_that_is_ordered()
+    {
+        await MakeAsync("v");
+        Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+        await _host.StopAsync();
+        var ahead = DateTime.UtcNow.AddYears(1);
+        await using (var db = _host.OpenCatalog()) Assert.Equal(1, await db.Database.ExecuteSqlAsync($"UPDATE volumes SET removed_at = {ahead}, purge_after = {ahead.AddDays(1)}"));
+        await _host.StartAsync();
+        Assert.Equal(200, (await _operator.SendAsync("DELETE", "/v1/trash/v")).Status);
+        await TestHost.EventuallyAsync(async () => await StateAsync("v") == VolumeState.Gone, "it is gone");
+    }
+
+    [Fact]
     public async Task A_restore_and_a_purge_at_one_moment_leave_all_or_nothing()
     {
         const int files = 300;
