@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore;
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Hosts;
 
@@ -178,5 +181,45 @@ public class RestoreInClusterTests
         await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<string>("SELECT state FROM volumes") == "ready", "it is finished");
         foreach (var host in cluster.Hosts) Assert.Equal("data of v", await ReadAsync(host, "w"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'restore'"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_evicted_host_that_comes_back_keeps_its_mounts_under_the_name_they_were_made_under(bool restarted)
+    {
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
+        await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
+        await MakeAsync(cluster[1], "x");
+        Assert.Equal("", await cluster[0].Engine.MountAsync("x", "c1"));
+        await cluster.CutAsync(0);
+        await cluster.ExpireLeaseAsync(0, "1 second");
+        await Eviction.EvictAsync(database, "host-0", "test", force: false);
+        await cluster.RemoveElsewhereAsync("x");
+        Assert.Equal("", (await RestoreAsync(cluster[1], "x", "y")).Detail);
+
+        await cluster.HealAsync(0);
+        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is told");
+        if (restarted) await cluster[0].RestartAsync();
+        Assert.Equal(["x"], cluster[0].KernelMounts());
+        Assert.Equal(
+            "volume y is still mounted on this host as x, its name before it was removed and restored: stop the containers of this host that use it under that name first",
+            await cluster[0].Engine.MountAsync("y", "c2"));
+        // Another one's mount makes this host hear of the volume once more, and an outage makes it join once more.
+        Assert.Equal("", await cluster[1].Engine.MountAsync("y", "c3"));
+        await cluster.CutAsync(0);
+        await cluster.HealAsync(0);
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("y", "c3"));
+        if (restarted) await cluster[0].RestartAsync();
+        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is there still");
+        Assert.StartsWith("volume y is in use on host host-0 (1 caller", await cluster[1].Engine.RemoveAsync("y"), StringComparison.Ordinal);
+        Assert.Equal("data of x", await File.ReadAllTextAsync(cluster[0].TargetOf("x") + "/f"));
+
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("x", "c1"));
+        Assert.Empty(cluster[0].KernelMounts());
+        Assert.Equal("data of x", await ReadAsync(cluster[0], "y"));
+        await using var ledger = cluster[0].OpenLedger();
+        await TestHost.EventuallyAsync(() => Task.FromResult(ledger.Volumes.AsNoTracking().Single().Name == "y"), "the ledger has the new name");
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("y"));
     }
 }
