@@ -7,8 +7,9 @@ namespace VolumeManager.Exports;
 internal abstract partial class Export
 {
     /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
+    /// <returns>Whether it was moved.</returns>
     /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
-    internal Task TrashAsync(Volume volume) => RunAsync(volume, () =>
+    internal Task<bool> TrashAsync(Volume volume) => RunAsync(volume, () =>
     {
         CheckNothingMountedBelow(volume, PathOf(volume));
         try
