@@ -33,6 +33,12 @@ internal sealed partial class ClusterCatalog
 
     async Task<Claim> ClaimHeldAsync(Volume volume, Mount mount, Event entry)
     {
+        // A host has a volume under one name at a time: an Unmount comes with the name of its Mount, and the ledger knows one.
+        if (Index.TryFindFormer(volume, out var former))
+        {
+            throw new VolumeException($"volume {volume.Name} is still mounted on this host as {former.Name}, its name before it was removed and restored: stop the containers of this host that use it under that name first");
+        }
+
         try
         {
             if (_link.IsOnline || volume.IsExclusive)

@@ -11,14 +11,8 @@ internal sealed partial class ClusterCatalog
 
     internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
 
-    internal override async Task EndRemovalAsync(Volume removed, Event entry)
-    {
-        var (made, now) = await DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name);
-        if (!made && now?.State == VolumeState.Ready)
-        {
-            throw new VolumeException($"the removal of volume {removed.Name} was taken back on another host while its data went into the trash: remove it again");
-        }
-    }
+    internal override async Task<bool> EndRemovalAsync(Volume removed, Event entry) =>
+        (await DecideAsync(VolumeRows.SetRemoved(removed, entry), SharedVolumeRows.ById(removed.Id), removed.Name)).Made;
 
     internal override async Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation)
     {

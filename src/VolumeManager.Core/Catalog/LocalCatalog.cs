@@ -87,10 +87,11 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         Index.Put(volume with { State = VolumeState.Ready, RemovedAt = null });
     }
 
-    internal override async Task EndRemovalAsync(Volume removed, Event entry)
+    internal override async Task<bool> EndRemovalAsync(Volume removed, Event entry)
     {
         await _file.ApplyAsync(VolumeRows.SetRemoved(removed, entry));
         Index.Remove(removed);
+        return true;
     }
 
     internal override Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation) => _file.ReadAsync(db => TrashRows.ReadAsync(db, TrashRows.InTrash(only)), cancellation);

@@ -68,7 +68,8 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task CancelRemovalAsync(Volume volume);
 
     /// <summary>Ends a removal: the volume is trashed or gone.</summary>
-    internal abstract Task EndRemovalAsync(Volume removed, Event entry);
+    /// <returns>False when another host has ended it, and whoever may have done more to the volume since.</returns>
+    internal abstract Task<bool> EndRemovalAsync(Volume removed, Event entry);
 
     // Twice what a Remove may take.
     static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);

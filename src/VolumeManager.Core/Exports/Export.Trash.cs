@@ -9,8 +9,9 @@ internal abstract partial class Export
     Task _purging = Task.CompletedTask;
 
     /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
+    /// <returns>Whether it was moved.</returns>
     /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
-    internal Task TrashAsync(Volume volume) => RunAsync(volume, () =>
+    internal Task<bool> TrashAsync(Volume volume) => RunAsync(volume, () =>
     {
         CheckNothingMountedBelow(volume, PathOf(volume));
         try

@@ -235,9 +235,9 @@ internal sealed partial class ClusterJoin(
         var there = new HashSet<(Guid Volume, string Caller, int Count, long Epoch)>();
         await database.ReadAsync($"SELECT volume_id, caller_id, count, epoch FROM mounts WHERE host_id = {host.Id}",
             row => there.Add((row.GetGuid(0), row.GetString(1), row.GetInt32(2), row.GetInt64(3))), _stopping.Token);
-        var mounted = index.All.Where(v => v.IsMountedOn(host.Id)).ToDictionary(v => v.Id);
-        var here = mounted.Values.SelectMany(v => v.Mounts).Where(index.IsOwn).Select(m => (m.VolumeId, m.CallerId, m.Count, m.Epoch)).ToHashSet();
-        foreach (var id in there.Except(here).Concat(here.Except(there)).Select(m => m.Item1).Distinct()) await TellAsync(id, mounted.TryGetValue(id, out var volume) ? volume.Name : "");
+        var mounted = index.All.Where(v => v.IsMountedOn(host.Id)).ToLookup(v => v.Id);
+        var here = mounted.SelectMany(v => v).SelectMany(v => v.Mounts).Where(index.IsOwn).Select(m => (m.VolumeId, m.CallerId, m.Count, m.Epoch)).ToHashSet();
+        foreach (var id in there.Except(here).Concat(here.Except(there)).Select(m => m.Item1).Distinct()) await TellAsync(id, mounted[id].FirstOrDefault()?.Name ?? "");
     }
 
     /// <summary>Tells the catalog this host's mounts of a volume as they are at this moment.</summary>
@@ -249,8 +249,7 @@ internal sealed partial class ClusterJoin(
             if (!link.TryHold(id)) return;
             try
             {
-                IReadOnlyList<Mount> own = index.TryFind(name, out var volume) && volume.Id == id ? [.. volume.Mounts.Where(index.IsOwn)] : [];
-                await ApplyAsync(MountRows.Replace(id, host.Id, own), SharedVolumeRows.ById(id), name);
+                await ApplyAsync(MountRows.Replace(id, host.Id, index.OwnOf(id)), SharedVolumeRows.ById(id), name);
             }
             catch (VolumeException)
             {

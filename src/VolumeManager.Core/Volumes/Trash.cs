@@ -78,9 +78,10 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     async Task<Volume> FinishRestoreAsync(Volume restoring, Volume trashed, string? entry)
     {
         var export = exports.Of(restoring);
+        var moved = false;
         try
         {
-            var moved = entry is not null && await export.RestoreAsync(restoring, entry);
+            moved = entry is not null && await export.RestoreAsync(restoring, entry);
             if (!moved && !await export.ExistsAsync(restoring)) throw new VolumeException($"the data of volume {trashed.Name} is not in the trash of {export.Name} any more: it cannot be restored");
         }
         catch (VolumeException)
@@ -91,8 +92,17 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
         }
 
         var ready = restoring with { State = VolumeState.Ready, RemovedAt = null, PurgeAfter = null };
-        await catalog.EndRestoreAsync(ready, history.Of(
-            EventKind.Restore, ready, detail: $"to {export.SourceOf(ready)}{(trashed.Name == ready.Name ? "" : $", removed as {trashed.Name}")}"));
+        try
+        {
+            await catalog.EndRestoreAsync(ready, history.Of(
+                EventKind.Restore, ready, detail: $"to {export.SourceOf(ready)}{(trashed.Name == ready.Name ? "" : $", removed as {trashed.Name}")}"));
+        }
+        catch (VolumeException e) when (moved && e is not CatalogAwayException)
+        {
+            await TakeBackAsync(restoring, trashed);
+            throw;
+        }
+
         LogRestored(ready.Name, export.SourceOf(ready));
         return ready;
     }

@@ -18,12 +18,25 @@ internal sealed class VolumeIndex(Guid hostId)
     // A volume may come out of the trash with another name than it went in, and who was told of the latter only has to let go of the former.
     readonly ConcurrentDictionary<Guid, string> _names = new();
 
+    // The name before that one, while it may still be mounted here under it.
+    readonly ConcurrentDictionary<Guid, string> _formerNames = new();
+
     /// <summary>In no order.</summary>
     internal IEnumerable<Volume> All => _byName.Select(pair => pair.Value).Where(IsThere);
 
     internal int Count => _byName.Count(pair => IsThere(pair.Value));
 
     internal bool TryFind(string name, [NotNullWhen(true)] out Volume? volume) => _byName.TryGetValue(name, out volume) && IsThere(volume);
+
+    /// <summary>The volume under the name that it had before it was removed and restored under another one, if it is mounted here under that still.</summary>
+    internal bool TryFindFormer(Volume volume, [NotNullWhen(true)] out Volume? former)
+    {
+        former = null;
+        return _formerNames.TryGetValue(volume.Id, out var name) && name != volume.Name && TryFind(name, out former) && former.Id == volume.Id && former.IsMountedOn(hostId);
+    }
+
+    /// <summary>This host's mounts of a volume, whatever name they were made under.</summary>
+    internal ImmutableArray<Mount> OwnOf(Guid id) => [.. _byName.Values.Where(v => v.Id == id).SelectMany(v => v.Mounts).Where(IsOwn)];
 
     /// <summary>Makes a committed change seen. The caller holds the volume's lock, and is the only one who changes volumes.</summary>
     internal void Put(Volume volume)
@@ -69,8 +82,9 @@ internal sealed class VolumeIndex(Guid hostId)
         if (_names.TryGetValue(heard.Id, out var name) && name != heard.Name && _byName.TryGetValue(name, out var before) && before.Id == heard.Id)
         {
             if (before.Revision > heard.Revision && !anew) return before;
-            // What is mounted under its earlier name stays there until its Unmount arrives.
-            _byName.TryUpdate(name, before with { State = VolumeState.Gone, Revision = heard.Revision }, before);
+            // What is mounted under its earlier name stays there until its Unmount arrives. Its data is in the new place.
+            if (!TryFindFormer(heard, out _)) _formerNames[heard.Id] = name;
+            _byName.TryUpdate(name, before with { State = VolumeState.Gone, Directory = heard.Directory, Revision = heard.Revision }, before);
         }
 
         var learned = Set(
@@ -110,7 +124,9 @@ internal sealed class VolumeIndex(Guid hostId)
 
     void Forget(KeyValuePair<string, Volume> pair)
     {
-        if (_byName.TryRemove(pair)) _names.TryRemove(new(pair.Value.Id, pair.Key));
+        if (!_byName.TryRemove(pair)) return;
+        _names.TryRemove(new(pair.Value.Id, pair.Key));
+        _formerNames.TryRemove(new(pair.Value.Id, pair.Key));
     }
 
     /// <summary>This host's mounts of a volume, as they are from now on.</summary>

@@ -114,7 +114,8 @@ internal static class VolumeRows
         return $"NOT EXISTS ({there} AND directory IN ({string.Join(", ", atOrAbove)})) AND NOT EXISTS ({there} AND directory > {Value(v.Directory + "/")} AND directory < {Value(v.Directory + "0")})";
     }
 
-    /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one.</summary>
+    /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one. One that is mounted on the host keeps
+    /// the name that it was mounted under, with which its Unmount will come; if it has another one by now, nobody mounts it under the old one any more.</summary>
     internal static Change Keep(Volume v) => Change.Quiet(
         v.IsLiving
             ? $"UPDATE volumes SET state = 'gone' WHERE name = {v.Name} AND id <> {v.Id} AND state IN ('ready', 'removing', 'restoring')"
@@ -127,7 +128,9 @@ internal static class VolumeRows
                     {EnumText.Of(v.OnRemove)}, {EnumText.Of(v.State)}, {v.Epoch}, {v.CreatedAt}, {v.CreatedOnHost}, {TypedNull.Or(v.ProvisionedAt)}, {TypedNull.Or(v.RemovedAt)},
                     {TypedNull.Or(v.PurgeAfter)}, {v.Revision})
             ON CONFLICT (id) DO UPDATE
-            SET name = excluded.name, directory = excluded.directory, access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, state = excluded.state, epoch = excluded.epoch,
+            SET name = CASE WHEN EXISTS (SELECT 1 FROM mounts WHERE volume_id = excluded.id) THEN volumes.name ELSE excluded.name END,
+                state = CASE WHEN EXISTS (SELECT 1 FROM mounts WHERE volume_id = excluded.id) AND volumes.name <> excluded.name THEN 'gone' ELSE excluded.state END,
+                directory = excluded.directory, access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, epoch = excluded.epoch,
                 provisioned_at = excluded.provisioned_at, removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
             """,
             $"DELETE FROM volume_options WHERE volume_id = {v.Id}",

@@ -95,23 +95,33 @@ internal sealed partial class VolumeService(
     async Task FinishRemovalAsync(Volume volume)
     {
         var now = catalog.Now;
+        var (isMoved, isEnded) = (false, false);
         if (volume.OnRemove == OnRemove.Retain)
         {
             var gone = volume with { State = VolumeState.Gone, RemovedAt = now, PurgeAfter = VolumeRows.ForgottenAfter(now) };
-            await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {exports.Of(volume).SourceOf(volume)}"));
+            isEnded = await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {exports.Of(volume).SourceOf(volume)}"));
         }
         else
         {
-            await TrashAsync(volume);
+            isMoved = await TrashAsync(volume);
             var trashed = volume with
             {
                 State = VolumeState.Trashed,
                 RemovedAt = now,
                 PurgeAfter = volume.OnRemove == OnRemove.Delete ? now : now + settings.TrashRetention,
             };
-            await catalog.EndRemovalAsync(
+            isEnded = await catalog.EndRemovalAsync(
                 trashed, history.Of(EventKind.Remove, volume, detail: $"in {Export.Trash}/{Export.TrashName(volume)} until {trashed.PurgeAfter:u}"));
             if (trashed.PurgeAfter <= now) trash.PurgeDue?.Invoke();
+        }
+
+        if (!isEnded)
+        {
+            if (isMoved) await trash.PutBackAsync(volume);
+            if (await catalog.FindAsync(volume.Name, CancellationToken.None) is { State: VolumeState.Ready or VolumeState.Restoring } kept && kept.Id == volume.Id)
+            {
+                throw new VolumeException($"the removal of volume {volume.Name} was taken back on another host meanwhile, and it stays with its data: if it shall go, remove it again");
+            }
         }
 
         LogRemoved(volume.Name, EnumText.Of(volume.OnRemove));
@@ -165,13 +175,13 @@ internal sealed partial class VolumeService(
         ? $"volume {volume.Name} is being restored from the trash: try again in a moment"
         : $"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
 
-    async Task TrashAsync(Volume volume)
+    async Task<bool> TrashAsync(Volume volume)
     {
         // Not to be reached from here says nothing of where the data is: whoever reaches it finishes.
         await exports.Of(volume).CheckAsync(volume, CancellationToken.None);
         try
         {
-            await exports.Of(volume).TrashAsync(volume);
+            return await exports.Of(volume).TrashAsync(volume);
         }
         catch (VolumeException)
         {

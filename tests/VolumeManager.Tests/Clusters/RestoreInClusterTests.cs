@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore;
+using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Hosts;
 
@@ -178,5 +181,107 @@ public class RestoreInClusterTests
         await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<string>("SELECT state FROM volumes") == "ready", "it is finished");
         foreach (var host in cluster.Hosts) Assert.Equal("data of v", await ReadAsync(host, "w"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'restore'"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_evicted_host_that_comes_back_keeps_its_mounts_under_the_name_they_were_made_under(bool restarted)
+    {
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
+        await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
+        await MakeAsync(cluster[1], "x");
+        Assert.Equal("", await cluster[0].Engine.MountAsync("x", "c1"));
+        await cluster.CutAsync(0);
+        await cluster.ExpireLeaseAsync(0, "1 second");
+        await Eviction.EvictAsync(database, "host-0", "test", force: false);
+        await cluster.RemoveElsewhereAsync("x");
+        Assert.Equal("", (await RestoreAsync(cluster[1], "x", "y")).Detail);
+
+        await cluster.HealAsync(0);
+        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is told");
+        if (restarted) await cluster[0].RestartAsync();
+        Assert.Equal(["x"], cluster[0].KernelMounts());
+        Assert.Equal(
+            "volume y is still mounted on this host as x, its name before it was removed and restored: stop the containers of this host that use it under that name first",
+            await cluster[0].Engine.MountAsync("y", "c2"));
+        // Another one's mount makes this host hear of the volume once more, and an outage makes it join once more.
+        Assert.Equal("", await cluster[1].Engine.MountAsync("y", "c3"));
+        await cluster.CutAsync(0);
+        await cluster.HealAsync(0);
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("y", "c3"));
+        if (restarted) await cluster[0].RestartAsync();
+        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is there still");
+        Assert.StartsWith("volume y is in use on host host-0 (1 caller", await cluster[1].Engine.RemoveAsync("y"), StringComparison.Ordinal);
+        Assert.Equal("data of x", await File.ReadAllTextAsync(cluster[0].TargetOf("x") + "/f"));
+
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("x", "c1"));
+        Assert.Empty(cluster[0].KernelMounts());
+        Assert.Equal("data of x", await ReadAsync(cluster[0], "y"));
+        await using var ledger = cluster[0].OpenLedger();
+        await TestHost.EventuallyAsync(() => Task.FromResult(ledger.Volumes.AsNoTracking().Single().Name == "y"), "the ledger has the new name");
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("y"));
+    }
+
+    /// <summary>In the moment when a host would write that its rename is done, another one has brought the volume into another state.</summary>
+    static Task<int> OvertakeAsync(TestCluster cluster, string from, string to, string instead) => cluster.ExecuteAsync($"""
+        CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE volumes SET {instead}, revision = (SELECT revision FROM catalog) WHERE id = NEW.id;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER overtake BEFORE UPDATE ON volumes FOR EACH ROW WHEN (OLD.state = '{from}' AND NEW.state = '{to}') EXECUTE FUNCTION overtake()
+        """);
+
+    static Task<int> OvertakeNoMoreAsync(TestCluster cluster) => cluster.ExecuteAsync("DROP TRIGGER overtake ON volumes");
+
+    [Theory]
+    [InlineData("state = 'ready', removed_at = NULL")]
+    [InlineData("state = 'restoring', removed_at = now() - interval '3 minutes'")]
+    public async Task A_removal_that_comes_too_late_gives_back_the_data_that_it_moved(string instead)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAsync(cluster[0], "v");
+        await OvertakeAsync(cluster, "removing", "trashed", instead);
+        Assert.Equal("the removal of volume v was taken back on another host meanwhile, and it stays with its data: if it shall go, remove it again", await cluster[0].Engine.RemoveAsync("v"));
+        await OvertakeNoMoreAsync(cluster);
+        Assert.Equal("data of v", await File.ReadAllTextAsync(cluster[0].DataOf("v") + "/f"));
+        Assert.Empty(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
+        // Finishes what is abandoned, too.
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        foreach (var host in cluster.Hosts) Assert.Equal("data of v", await ReadAsync(host, "v"));
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+    }
+
+    [Fact]
+    public async Task A_removal_that_another_host_has_ended_is_done()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAsync(cluster[0], "v");
+        await OvertakeAsync(cluster, "removing", "trashed", "removed_at = now(), purge_after = now() + interval '1 day', state = 'purging'");
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+        Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("w")]
+    public async Task A_restoration_that_comes_too_late_takes_the_data_back_into_the_trash(string? asName)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        await MakeAsync(cluster[0], "v");
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        var trashed = Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
+        await OvertakeAsync(cluster, "restoring", "ready", "state = 'trashed', name = 'v', directory = 'v', removed_at = now()");
+        var reply = await RestoreAsync(cluster[0], "v", asName);
+        Assert.Equal(409, reply.Status);
+        Assert.StartsWith($"the restoration of volume {asName ?? "v"} was taken back on another host", reply.Detail, StringComparison.Ordinal);
+        await OvertakeNoMoreAsync(cluster);
+        Assert.Equal(trashed, Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash"))));
+        Assert.False(Directory.Exists(cluster[0].DataOf(asName ?? "v")));
+        Assert.Equal("", (await RestoreAsync(cluster[0], "v", asName)).Detail);
+        Assert.Equal("data of v", await ReadAsync(cluster[0], asName ?? "v"));
     }
 }

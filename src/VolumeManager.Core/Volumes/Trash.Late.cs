@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Logging;
+using VolumeManager.Exports;
+
+namespace VolumeManager.Volumes;
+
+/// <content>What is to be done about a rename that came about when another host had ended the removal or restoration already, and the operator perhaps had taken it back.</content>
+internal sealed partial class Trash
+{
+    /// <summary>Gives a place that is a living volume's again back what a late removal took from it. Containers that have it notice nothing: a mount is of the directory, not of its path.</summary>
+    /// <param name="removed">As it was when its directory was moved into the trash.</param>
+    internal async Task PutBackAsync(Volume removed)
+    {
+        var export = exports.Of(removed);
+        try
+        {
+            // Looked at again after each rename: somebody may have removed it in between, and found nothing there.
+            for (var isInTrash = true; await IsInUseAsync(removed) == isInTrash; isInTrash = !isInTrash)
+            {
+                await (isInTrash ? export.RestoreAsync(removed, Export.TrashName(removed)) : export.TrashAsync(removed));
+                LogPutRight(removed.Name, isInTrash ? export.SourceOf(removed) : Export.Trash);
+            }
+        }
+        catch (VolumeException e)
+        {
+            LogNotPutRight(removed.Name, $"{Export.Trash}/{Export.TrashName(removed)}", export.SourceOf(removed), e.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Whether the place is a volume's now, whichever, that nobody removes.</summary>
+    async Task<bool> IsInUseAsync(Volume removed) =>
+        await catalog.FindAsync(removed.Name, CancellationToken.None) is { State: VolumeState.Ready or VolumeState.Restoring } now
+        && (now.Backend, now.Server, now.Export, now.Directory) == (removed.Backend, removed.Server, removed.Export, removed.Directory);
+
+    /// <summary>Moves back into the trash what a late restoration took from there. Nobody can have restored it in between, for it was not there to be found.</summary>
+    async Task TakeBackAsync(Volume restored, Volume trashed)
+    {
+        if (await catalog.FindAsync(restored.Name, CancellationToken.None) is { IsLiving: true } now && now.Id == restored.Id) return;
+        var export = exports.Of(restored);
+        try
+        {
+            await export.TrashAsync(restored with { Name = trashed.Name });
+            LogPutRight(trashed.Name, Export.Trash);
+        }
+        catch (VolumeException e)
+        {
+            LogNotPutRight(trashed.Name, export.SourceOf(restored), $"{Export.Trash}/{Export.TrashName(trashed)}", e.Message);
+            throw;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The data of volume {Volume} was moved when another host had ended that already: it was moved back to {Place}")]
+    partial void LogPutRight(string volume, string place);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The data of volume {Volume} was moved when another host had ended that already, and cannot be moved back; move it by hand from {From} to {To}: {Reason}")]
+    partial void LogNotPutRight(string volume, string from, string to, string reason);
+}
