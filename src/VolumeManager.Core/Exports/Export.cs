@@ -35,6 +35,9 @@ internal abstract partial class Export
     /// <summary>Where this host sees the volume's data.</summary>
     internal string PathOf(Volume volume) => $"{Root.Path}/{volume.Directory}";
 
+    /// <summary>Where this host would see the volume's data: what was removed elsewhere while containers of this host use it may be in the trash by now.</summary>
+    internal IEnumerable<string> PathsOf(Volume volume) => volume.IsLiving ? [PathOf(volume)] : [PathOf(volume), $"{Root.Path}/{Trash}/{TrashName(volume)}"];
+
     /// <exception cref="VolumeException">The volume's data cannot be reached.</exception>
     internal Task CheckAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => true, cancellation);
 

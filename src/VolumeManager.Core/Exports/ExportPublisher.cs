@@ -79,7 +79,8 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     /// <summary>Of two hosts with one address the live one is meant: the other one's machine was set up anew.</summary>
     async Task<bool> SetAsync(List<Peer> peers, CancellationToken cancellation)
     {
-        var doors = peers.Where(p => p.IsIn).GroupBy(p => p.Client!.Value.Address, StringComparer.Ordinal).Select(g => g.OrderByDescending(p => p.IsLive).ToArray()).ToList();
+        // One that was asked to be shut out before it had told an address has none yet.
+        var doors = peers.Where(p => p is { IsIn: true, Client.Address.Length: > 0 }).GroupBy(p => p.Client!.Value.Address, StringComparer.Ordinal).Select(g => g.OrderByDescending(p => p.IsLive).ToArray()).ToList();
         await RunAsync(() => _kernel.Set([.. doors.Select(same => same[0].Client!.Value)]), cancellation);
         return doors.Find(same => same.Length > 1 && same[1].IsLive) is not { } two
             ? false
@@ -155,7 +156,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     async Task<string> WhyNotAsync(CancellationToken cancellation)
     {
         var isOthers = false;
-        var why = $"{Source} is served by another host at this moment";
+        var why = $"{Source} was served by another host at this moment: it is tried again";
         await catalog.ReadAsync(ExportRows.Server(settings.NfsServer, settings.NfsExport), row =>
         {
             isOthers = row.GetGuid(0) != hostId;

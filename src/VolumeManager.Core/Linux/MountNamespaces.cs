@@ -20,13 +20,13 @@ internal static class MountNamespaces
     }
 
     /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
-    /// <param name="locations">Keyed by the path at which volman itself mounts them: copies of the host's tree in other namespaces show them there, and hold nothing. Nor does
+    /// <param name="locations">Each with the path at which volman itself mounts it: copies of the host's tree in other namespaces show it there, and hold nothing. Nor does
     /// a disk that is mounted at the directory's own path.</param>
-    /// <returns>The keys that are held.</returns>
-    internal static HashSet<string> FindHeld(IReadOnlyDictionary<string, (Location Location, string Path)> locations)
+    /// <returns>The targets that are held.</returns>
+    internal static HashSet<string> FindHeld(IReadOnlyCollection<(string Target, Location Location, string Path)> locations)
     {
         // As process 1 we are in a container, and its /proc hides the host's processes: what cannot be seen must count as held.
-        if (Environment.ProcessId == 1) return [.. locations.Keys];
+        if (Environment.ProcessId == 1) return [.. locations.Select(l => l.Target)];
         var held = new HashSet<string>(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var process in Directory.EnumerateDirectories("/proc"))
@@ -40,7 +40,7 @@ internal static class MountNamespaces
                 seen.Add(mountNamespace);
                 foreach (var mount in mounts)
                 {
-                    foreach (var (target, (location, path)) in locations)
+                    foreach (var (target, location, path) in locations)
                     {
                         if (mount.MountPoint != target && mount.MountPoint != path && location.Holds(mount)) held.Add(target);
                     }

@@ -186,7 +186,7 @@ internal sealed partial class MountService(
     internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => exports.RunAsync(() =>
     {
         var mounts = MountInfo.Read();
-        var held = MountNamespaces.FindHeld(volumes.ToDictionary(v => TargetOf(v.Name), v => (MountNamespaces.Location.Of(exports.Of(v).PathOf(v), mounts), exports.Of(v).PathOf(v))));
+        var held = MountNamespaces.FindHeld([.. volumes.SelectMany(v => exports.Of(v).PathsOf(v).Select(path => (TargetOf(v.Name), MountNamespaces.Location.Of(path, mounts), path)))]);
         return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
     }, cancellation);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Mounts;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -188,6 +189,29 @@ public class OutageTests
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "y"));
         Assert.Empty(Directory.GetFileSystemEntries(cluster[0].TargetOf("v")));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'conflict'"));
+    }
+
+    [Fact]
+    public async Task What_a_container_still_uses_is_kept_in_the_trash_although_its_engine_has_forgotten_it()
+    {
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
+        await cluster[0].Engine.ActivateAsync();
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), Path.Combine(cluster[0].Settings.StateDirectory, "inside")))
+        {
+            await cluster.RemoveElsewhereAsync("v");
+            await cluster.HealAsync(0);
+            await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("conflict"), "the conflict is told");
+            await cluster[0].Engine.ActivateAsync();
+            await Task.Delay(1500);
+            Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
+            Assert.DoesNotContain("purge", await cluster[0].EventsAsync("v"));
+        }
+
+        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("purge"), "the data is deleted now that nobody holds it");
     }
 
     [Theory]

@@ -156,8 +156,13 @@ public sealed class PublishedExportTests : IAsyncDisposable
         await Cluster.ExecuteAsync("UPDATE hosts SET address = NULL WHERE name = 'host-1'; DELETE FROM export_clients");
         _exportfs.Export(_directory, "192.0.2.0/24");
         Assert.Matches("cannot be mounted yet, for host host-1 may still write", await Server.Engine.MountAsync("v", "x"));
+        // It is live again with an address, and nothing was taken from it.
+        await Cluster.ExecuteAsync("UPDATE hosts SET address = '192.0.2.1', lease_expires_at = now() + interval '1 hour', state = 'live' WHERE name = 'host-1'");
         await File.WriteAllTextAsync(_exportfs.Places.Table, "");
+        await LetInAsync("192.0.2.1");
+        await Cluster.ExpireLeaseAsync(1, "31 seconds");
         Assert.Equal("", await Server.Engine.MountAsync("v", "x"));
+        Assert.Equal("", _exportfs.Clients);
     }
 
     [Fact]

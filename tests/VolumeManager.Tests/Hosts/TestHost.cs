@@ -187,12 +187,12 @@ public sealed class TestHost : IAsyncDisposable
         return await db.Events.Where(e => e.VolumeName == volume).OrderBy(e => e.Id).Select(e => e.Kind + (e.Error == null ? "" : "!")).ToListAsync();
     }
 
-    /// <summary>Asks until the answer is yes; fails after ten seconds with what was expected.</summary>
+    /// <summary>Asks until the answer is yes; fails after half a minute with what was expected.</summary>
     public static async Task EventuallyAsync(Func<Task<bool>> condition, string expected)
     {
-        for (var deadline = DateTime.UtcNow.AddSeconds(10); !await condition(); await Task.Delay(10))
+        for (var deadline = DateTime.UtcNow.AddSeconds(30); !await condition(); await Task.Delay(10))
         {
-            if (DateTime.UtcNow > deadline) throw new TimeoutException("not within 10 s: " + expected);
+            if (DateTime.UtcNow > deadline) throw new TimeoutException("not within 30 s: " + expected);
         }
     }
 

@@ -111,5 +111,5 @@ public sealed class MountNamespacesTests : IDisposable
     static HashSet<string> Held(string source, string target) => Held((target, Of(source), source));
 
     static HashSet<string> Held(params (string Target, Location Location, string Path)[] volumes) =>
-        MountNamespaces.FindHeld(volumes.ToDictionary(v => v.Target, v => (v.Location, v.Path)));
+        MountNamespaces.FindHeld(volumes);
 }
