@@ -67,7 +67,7 @@ public sealed class QuotaVolumes(Laboratory lab, ITestOutputHelper output)
     }
 
     static Task<string> StartAsync(LabHost host) => host.ShAsync($"""
-        setsid /srv/volman/volman serve --socket /run/docker/plugins/{Driver}.sock --state-dir /srv/quota-state/state --mount-root /srv/quota-state/mnt --data-root /srv/quota/data \
+        setsid /srv/volman/volman serve --socket /run/docker/plugins/{Driver}.sock --admin-socket /srv/quota-state/admin.sock --state-dir /srv/quota-state/state --mount-root /srv/quota-state/mnt --data-root /srv/quota/data \
           --trash-retention 0 --reconcile-interval 2s >>/srv/volman.log 2>&1 </dev/null &
         echo $! >/srv/quota.pid
         for i in $(seq 300); do [ -S /run/docker/plugins/{Driver}.sock ] && exit 0; sleep 0.1; done
