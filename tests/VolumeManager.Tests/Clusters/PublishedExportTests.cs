@@ -219,6 +219,17 @@ public sealed class PublishedExportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_live_host_that_is_evicted_is_shut_out_and_let_in_again_when_it_comes_back_at_once()
+    {
+        await StartAsync(2);
+        var before = await FsidAsync(1);
+        await using var database = new PostgresDatabase(Cluster.Server.ConnectionString(Cluster.Database), "test");
+        var evicted = await Eviction.EvictAsync(database, "host-1", "tester", force: true);
+        Assert.Equal([new Fencing.Closed("served.invalid:/e", "host-0", true)], evicted.Exports);
+        await TestHost.EventuallyAsync(async () => _exportfs.Clients == "192.0.2.1" && await FsidAsync(1) != before, "it is let in again under another fsid");
+    }
+
+    [Fact]
     public async Task Nobody_is_said_to_be_shut_out_who_can_come_in_another_way()
     {
         await StartAsync(2);
