@@ -11,6 +11,11 @@ namespace VolumeManager.Volumes;
 internal sealed partial class VolumeService(
     ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, Trash trash, ILogger log)
 {
+    // A removal is a rename and two statements; one that takes much longer is a killed host's.
+    static readonly TimeSpan s_othersTime = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
+    bool _isShared;
+
     /// <summary>Makes a volume and its directory. An existing one with equal options, or any when no options are given, is success: engines repeat themselves.</summary>
     /// <exception cref="VolumeException">A name or option is not allowed, the volume exists with other options, or the directory cannot be made. Nothing is left.</exception>
     internal async Task CreateAsync(string? name, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
@@ -131,11 +136,11 @@ internal sealed partial class VolumeService(
     async Task<bool> ExistsAsync(Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
         var existing = await catalog.FindAsync(asked.Name, cancellation);
-        // What a killed daemon began is finished first: success must not mean a volume that is about to go, or not yet there.
-        if (existing?.State is VolumeState.Removing or VolumeState.Restoring)
+        // Success must not mean a volume that is about to go, or not yet there: another host is waited for that is at it, and what a killed daemon began is finished.
+        for (var began = Environment.TickCount64; existing?.State is VolumeState.Removing or VolumeState.Restoring; existing = await catalog.FindAsync(asked.Name, cancellation))
         {
-            await FinishAbandonedAsync(existing);
-            existing = await catalog.FindAsync(asked.Name, cancellation);
+            if (catalog.IsAbandoned(existing) || Environment.TickCount64 - began > s_othersTime.TotalMilliseconds) await FinishAbandonedAsync(existing);
+            else await Task.Delay(s_pause, cancellation);
         }
 
         if (existing is null) return false;
@@ -159,8 +164,6 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {asked.Name} cannot be made: the data root {settings.DataRoot} is not the one in which the cluster's volumes lie (such as {others!.Name}): mount the shared directory there, and start volman again");
         }
     }
-
-    bool _isShared;
 
     /// <summary>Takes a removal or restoration to its end that a daemon which was killed halfway has left. The caller holds the volume's lock.</summary>
     /// <exception cref="VolumeException">Another host is at it.</exception>
