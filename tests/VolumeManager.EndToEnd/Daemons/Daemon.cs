@@ -28,7 +28,8 @@ internal sealed class Daemon(Machine machine, string socket, DaemonSettings sett
     {
         _earlierLog.AddRange(_program?.Log ?? []);
         _program = await machine.StartAsync("volman",
-            [Binary, "serve", "--socket", socket, "--admin-socket", _folder["admin.sock"], "--state-dir", _folder["state"],
+            // What is measured in the background would change what tests compare; the laboratory has it on.
+            [Binary, "serve", "--usage-interval", "0", "--socket", socket, "--admin-socket", _folder["admin.sock"], "--state-dir", _folder["state"],
                 "--mount-root", MountRoot, "--data-root", DataRoot, "--host-name", settings.HostName, .. settings.SharedCatalog],
             $"DOTNET_ROOT={DaemonBinary.DotnetRoot}", $"VOLMAN_ENGINE_GRACE={EngineGrace.TotalSeconds}s", "VOLMAN_RECONCILE_INTERVAL=1s");
         await _program.UntilLoggedAsync("volman ready", s_readyDeadline);
