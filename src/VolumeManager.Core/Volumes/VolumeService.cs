@@ -68,7 +68,8 @@ internal sealed partial class VolumeService(
     async Task<bool> TryRemoveAsync(Volume volume, CancellationToken cancellation)
     {
         var name = volume.Name;
-        if (!volume.Mounts.IsEmpty) throw InUse(volume);
+        // Of other hosts' mounts what is known may be old: while the catalog is away it is not known whether the volume is in use, and so it says.
+        if (!volume.Mounts.IsEmpty && (catalog.StaleSince is null || volume.IsMountedOn(host.Id))) throw InUse(volume);
         if (volume.State == VolumeState.Restoring)
         {
             await FinishAbandonedAsync(volume);
