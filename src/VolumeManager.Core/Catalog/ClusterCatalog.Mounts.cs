@@ -46,7 +46,8 @@ internal sealed partial class ClusterCatalog
                 var (made, now) = await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
                 if (!made && now is { State: VolumeState.Ready, IsExclusive: true } && now.Epoch == mount.Epoch)
                 {
-                    (made, now) = now.Mounts.Any(m => !Index.IsOwn(m)) ? await TakeOverAsync(now, mount, entry) : await ClaimFencedAsync(now, mount, entry);
+                    if (now.Mounts.Any(m => !Index.IsOwn(m))) (made, now) = await TakeOverAsync(now, mount, entry);
+                    else if (now.Backend == "nfs" && !IsAnothersHere(now, mount)) (made, now) = await ClaimFencedAsync(now, mount, entry);
                 }
 
                 return made ? new Claim(true, await KeepClaimAsync(now!, mount with { Epoch = now!.Epoch }, untold: null)) : new Claim(false, now);
@@ -92,10 +93,12 @@ internal sealed partial class ClusterCatalog
         }
     }
 
+    static bool IsAnothersHere(Volume volume, Mount mount) => volume.Access == AccessMode.SingleCaller && volume.Mounts.Any(m => m.CallerId != mount.CallerId);
+
     /// <summary>Claims what is free, once the hosts are shut out of its export that had it before.</summary>
     async Task<(bool Made, Volume? Now)> ClaimFencedAsync(Volume volume, Mount mount, Event entry)
     {
-        await Fencing.FenceAsync(_database, volume, _host, _grace);
+        await Fencing.UntilShutOutAsync(_database, volume, _host);
         return await DecideAsync(MountRows.Claim(mount, entry), SharedVolumeRows.ById(volume.Id), volume.Name, patient: false);
     }
 

@@ -72,6 +72,11 @@ internal sealed partial class ClusterCatalog
         if (_link.IsOnline && !await _janitor.RunAsync(work, cancellation)) LogNotJanitor();
     }
 
+    internal override async Task AsSamplerAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation)
+    {
+        if (!await _sampler.RunAsync(work, cancellation)) LogNotSampler();
+    }
+
     internal override async Task<List<Volume>> ReadDueAsync(string rootId, Volume? after, int limit, CancellationToken cancellation) =>
         VolumeRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(VolumeRows.Due(Now, rootId, _host.Id, after, limit)), cancellation));
 
@@ -86,8 +91,6 @@ internal sealed partial class ClusterCatalog
 
     internal override async Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation) =>
         _link.IsOnline ? UsageRows.InOrderOfDue(await ReadAsync(SharedVolumeRows.In(UsageRows.Due(before, Now, rootId, after, limit)), cancellation)) : [];
-
-    internal override async Task<bool> ClaimSamplerAsync(TimeSpan time) => await _database.ApplyAsync(UsageRows.Claim(_host.Id, time)) > 0;
 
     internal override Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before) => _database.ApplyAsync(UsageRows.Keep(sample, before));
 }

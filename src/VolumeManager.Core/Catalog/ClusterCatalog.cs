@@ -17,9 +17,13 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     static readonly TimeSpan s_failoverTime = TimeSpan.FromSeconds(20);
     static readonly TimeSpan s_restartTime = TimeSpan.FromSeconds(2);
 
+    // A host that is killed keeps the others from measuring for this long.
+    static readonly TimeSpan s_samplerTime = TimeSpan.FromMinutes(2);
+
     readonly ThisHost _host;
     readonly TimeSpan _grace;
-    readonly JanitorClaim _janitor;
+    readonly SoleClaim _janitor;
+    readonly SoleClaim _sampler;
     readonly PostgresDatabase _database;
     readonly ClusterLink _link;
     readonly Membership _membership;
@@ -32,7 +36,8 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     {
         _host = host;
         _grace = settings.TakeoverGrace;
-        _janitor = new JanitorClaim(database, host.Id, settings.JanitorTime);
+        _janitor = new SoleClaim(database, host.Id, "janitor", settings.JanitorTime);
+        _sampler = new SoleClaim(database, host.Id, "sampler", s_samplerTime);
         _database = database;
         _log = log;
         _link = new ClusterLink(clock.Now, database.IsMultiHost ? s_failoverTime : s_restartTime);
@@ -221,6 +226,9 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Another host looks after the trash now, or the catalog is away: what is left is deleted later")]
     partial void LogNotJanitor();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Another host measures usage now, or the catalog is away: what is left is measured later")]
+    partial void LogNotSampler();
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The cluster's catalog cannot be told of {Volume} now: {Reason}")]
     partial void LogNotTold(string? volume, string reason);

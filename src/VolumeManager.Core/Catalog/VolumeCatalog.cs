@@ -128,9 +128,9 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <param name="after">The last one of the batch before.</param>
     internal abstract Task<List<Volume>> ReadUnmeasuredAsync(DateTime before, string rootId, Volume? after, int limit, CancellationToken cancellation);
 
-    /// <summary>Makes this host the one of the cluster that measures, for some time; called again to prolong that, and with no time to let go of it.</summary>
-    /// <returns>False while another host is.</returns>
-    internal virtual Task<bool> ClaimSamplerAsync(TimeSpan time) => Task.FromResult(true);
+    /// <summary>Measures for all: for as long as it is this host that does it. Nothing is done when it is another one.</summary>
+    /// <param name="work">Whether it could do all; if not, another host may be able to.</param>
+    internal virtual Task AsSamplerAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellation) => work(cancellation);
 
     /// <summary>Writes down what a volume was found to hold, unless that was done since <paramref name="before"/>.</summary>
     internal abstract Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before);

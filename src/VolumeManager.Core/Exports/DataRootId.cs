@@ -21,8 +21,7 @@ internal static class DataRootId
         known = ReadOrMake(root);
         try
         {
-            File.WriteAllText(memory + ".partial", $"{known} {root}");
-            File.Move(memory + ".partial", memory, overwrite: true);
+            DurableFile.Write(memory, $"{known} {root}");
         }
         catch (IOException)
         {

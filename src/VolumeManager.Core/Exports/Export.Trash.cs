@@ -69,28 +69,35 @@ internal abstract partial class Export
     /// <summary>Makes sure that a trashed volume's data can be reached, to be deleted.</summary>
     /// <exception cref="SilentExportException">The export does not answer, or has not answered to the last time yet.</exception>
     /// <exception cref="VolumeException">It cannot be reached.</exception>
-    internal Task CheckTrashAsync(Volume volume, CancellationToken cancellation) => OneByOneAsync(volume, (_, _) => true, cancellation);
+    internal Task CheckTrashAsync(Volume volume, CancellationToken cancellation) => OneByOneAsync(volume, _ => true, cancellation);
 
     /// <summary>Deletes a trashed volume's data for good. First it gets a name under which nobody looks for it: a database that has forgotten the purge, as a backup has,
     /// must not give back what is left. That may take long, and is waited for as long as it gets on.</summary>
     /// <returns>How many files and directories were deleted.</returns>
     /// <exception cref="SilentExportException">The export does not answer, or has not answered to the last time yet.</exception>
     /// <exception cref="VolumeException">It cannot be reached, or something is mounted below the data.</exception>
-    internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => OneByOneAsync(volume, (step, stop) => Purge(volume, step, stop), cancellation);
+    internal Task<long> PurgeAsync(Volume volume, CancellationToken cancellation) => OneByOneAsync(volume, step => Purge(volume, step), cancellation);
 
     /// <summary>Runs what the janitor wants. An export that hangs holds one thread of it.</summary>
-    async Task<T> OneByOneAsync<T>(Volume volume, Func<Action, CancellationToken, T> call, CancellationToken cancellation)
+    /// <param name="call">Gets what it has to call as it goes on, which throws when it shall not.</param>
+    async Task<T> OneByOneAsync<T>(Volume volume, Func<Action, T> call, CancellationToken cancellation)
     {
         if (!_purging.IsCompleted) throw new SilentExportException($"{Name} has not answered since trashed data was last deleted there: see to it");
         // Not disposed of: what nobody waits for any more looks at it when the kernel lets it go on.
         var stop = new CancellationTokenSource();
         var steps = 0L;
-        var purging = RunAsync(volume, () => call(() => Interlocked.Increment(ref steps), stop.Token), stop.Token);
+        var purging = RunAsync(volume, () => call(Step), stop.Token);
         _purging = purging;
         return await WhileItGetsOnAsync(purging, () => Interlocked.Read(ref steps), stop, cancellation);
+
+        void Step()
+        {
+            stop.Token.ThrowIfCancellationRequested();
+            Interlocked.Increment(ref steps);
+        }
     }
 
-    long Purge(Volume volume, Action step, CancellationToken cancellation)
+    long Purge(Volume volume, Action step)
     {
         var (entry, doomed) = (TrashName(volume), TrashName(volume) + ".purging");
         CheckNothingMountedBelow(volume, $"{Root.Path}/{Trash}/{entry}");
@@ -98,7 +105,7 @@ internal abstract partial class Export
         if (!Root.TryRename($"{Trash}/{entry}", $"{Trash}/{doomed}") && !Root.Exists($"{Trash}/{doomed}")) return 0;
         Quota?.Release($"{Trash}/{doomed}");
         using var trash = Root.Open(Trash);
-        return TreeRemoval.Remove(trash, doomed, step, cancellation);
+        return TreeRemoval.Remove(trash, doomed, step);
     }
 
     /// <summary>Unique by the id, readable by the name.</summary>

@@ -23,23 +23,12 @@ internal abstract partial class Export
 
     async Task LearnLimitsAsync(DirectoryQuota quota, IReadOnlyCollection<Volume> volumes, CancellationToken cancellation)
     {
-        await OnLaneAsync(
-            () =>
-            {
-                quota.Refresh(volumes);
-                return true;
-            }, cancellation);
+        await OnLaneAsync(() => quota.Refresh(volumes), cancellation);
         foreach (var volume in volumes.Where(v => !quota.Knows(v)))
         {
             try
             {
-                await RunAsync(
-                    volume,
-                    () =>
-                    {
-                        quota.Look(volume);
-                        return true;
-                    }, cancellation, isHarmless: true);
+                await RunAsync(volume, () => quota.Look(volume), cancellation, isHarmless: true);
             }
             catch (Exception e) when (e is VolumeException or IOException)
             {

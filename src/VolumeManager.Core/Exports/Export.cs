@@ -55,6 +55,15 @@ internal abstract partial class Export
             return call();
         }, cancellation);
 
+    /// <summary>The same for a call without a result.</summary>
+    private protected Task RunAsync(Volume volume, Action call, CancellationToken cancellation, bool isHarmless = false) => RunAsync(
+        volume,
+        () =>
+        {
+            call();
+            return true;
+        }, cancellation, isHarmless);
+
     /// <summary>Finds out whether the export can be asked at all, without a thread that could hang.</summary>
     /// <exception cref="VolumeException">It does not answer.</exception>
     private protected virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
@@ -65,6 +74,8 @@ internal abstract partial class Export
 
     /// <summary>Runs what may hang as long as this export does.</summary>
     private protected Task<T> OnLaneAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
+
+    private protected Task OnLaneAsync(Action call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
 
     /// <summary>Makes the directory of a volume that is about to be, or checks that the adopted one is there.</summary>
     /// <returns>True when the directory was made just now.</returns>
@@ -112,7 +123,6 @@ internal abstract partial class Export
     {
         if (!volume.Adopted) SetOwner(volume);
         Quota?.Apply(volume);
-        return true;
     }, CancellationToken.None);
 
     /// <summary>Takes back a directory that <see cref="MakeAsync"/> made, unless something is in it by now.</summary>
@@ -120,7 +130,6 @@ internal abstract partial class Export
     {
         Quota?.Release(volume.Directory);
         Root.RemoveIfEmpty(volume.Directory);
-        return true;
     }, CancellationToken.None);
 
     /// <summary>Mounts the volume's directory at <paramref name="target"/>. Before the first mount a directory that got lost is made again; no data was in it.</summary>

@@ -211,8 +211,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     /// <summary>Takes back what an earlier daemon of this host published, for this one is not told to.</summary>
     internal static async Task WithdrawLeftAsync(Settings settings, Guid hostId, ClusterCatalog catalog)
     {
-        if (!KernelExports.AreLeft(settings.ExportPlaces)) return;
-        if (catalog.StaleSince is not null) return;
+        if (!KernelExports.AreLeft(settings.ExportPlaces) || catalog.StaleSince is not null) return;
         KernelExports.Withdraw(settings.ExportPlaces);
         await catalog.ApplyAsync(ExportRows.Unpublish(hostId));
         KernelExports.Forget(settings.ExportPlaces);

@@ -46,13 +46,7 @@ internal sealed class HostExport : Export
 
     /// <summary>Gives a volume that another host has made its project and its limit, before anything is in it.</summary>
     /// <exception cref="VolumeException">The directory cannot be reached.</exception>
-    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => RunAsync(
-        volume,
-        () =>
-        {
-            Quota.Apply(volume);
-            return true;
-        }, cancellation, isHarmless: true);
+    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => Quota.Apply(volume), cancellation, isHarmless: true);
 
     private protected override void Prepare(Volume volume)
     {

@@ -14,13 +14,20 @@ internal static class Fencing
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
     static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Has the hosts that are to lose a volume shut out, and waits until everybody is who is to be shut out of its export.</summary>
+    /// <summary>Has the hosts shut out that are to lose a volume, and waits until they are.</summary>
     /// <param name="grace">How long after its lease ran out a host may be shut out.</param>
     /// <exception cref="VolumeException">The serving host has not done it in time.</exception>
     internal static async Task FenceAsync(PostgresDatabase database, Volume volume, ThisHost host, TimeSpan grace)
     {
         if (volume.Backend != "nfs") return;
         await database.ApplyAsync(ExportRows.AskWithdrawal(volume, host.Id, grace));
+        await UntilShutOutAsync(database, volume, host);
+    }
+
+    /// <summary>Waits until everybody is who is to be shut out of a volume's export.</summary>
+    /// <exception cref="VolumeException">The serving host has not done it in time.</exception>
+    internal static async Task UntilShutOutAsync(PostgresDatabase database, Volume volume, ThisHost host)
+    {
         var began = Environment.TickCount64;
         while (await FindWaitedForAsync() is { } waitedFor)
         {

@@ -14,7 +14,6 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _reconcile = new(0);
     readonly SemaphoreSlim _clean = new(0);
-    readonly SemaphoreSlim _sample = new(0);
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
     readonly Janitor _janitor;
@@ -83,7 +82,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         daemon._background = Task.WhenAll(
             daemon.RunPeriodicallyAsync(daemon._reconciler.ReconcileAsync, settings.ReconcileInterval, daemon._reconcile),
             daemon.RunPeriodicallyAsync(daemon.CleanAsync, settings.ReconcileInterval, daemon._clean),
-            settings.UsageInterval > TimeSpan.Zero ? daemon.RunPeriodicallyAsync(daemon._sampler.SampleAsync, TimeSpan.FromTicks(Math.Min(settings.UsageInterval.Ticks, settings.ReconcileInterval.Ticks)), daemon._sample) : Task.CompletedTask,
+            settings.UsageInterval > TimeSpan.Zero ? daemon.RunPeriodicallyAsync(daemon._sampler.SampleAsync, TimeSpan.FromTicks(Math.Min(settings.UsageInterval.Ticks, settings.ReconcileInterval.Ticks))) : Task.CompletedTask,
             catalog is ClusterCatalog shared ? daemon.ServeAsync(shared, logs) : Task.CompletedTask);
         return daemon;
     }
@@ -127,14 +126,13 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     /// <summary>Serves this host's directory to the others, or takes back what an earlier daemon served.</summary>
     Task ServeAsync(ClusterCatalog catalog, ILoggerFactory logs)
     {
-        var never = new SemaphoreSlim(0);
-        if (Exports.Hosted is not { } hosted) return RunPeriodicallyAsync(_ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog), _settings.ReconcileInterval, never);
+        if (Exports.Hosted is not { } hosted) return RunPeriodicallyAsync(_ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog), _settings.ReconcileInterval);
         var publisher = new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>());
-        return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, ExportPublisher.Period, never), RunPeriodicallyAsync(publisher.LimitAsync, ExportPublisher.Period, never));
+        return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, ExportPublisher.Period), RunPeriodicallyAsync(publisher.LimitAsync, ExportPublisher.Period));
     }
 
     /// <summary>Runs a pass at once, on the period, and when woken.</summary>
-    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, TimeSpan period, SemaphoreSlim wake)
+    async Task RunPeriodicallyAsync(Func<CancellationToken, Task> pass, TimeSpan period, SemaphoreSlim? wake = null)
     {
         await Task.Yield();
         while (!_stopping.IsCancellationRequested)
@@ -142,7 +140,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             try
             {
                 await pass(_stopping.Token);
-                await wake.WaitAsync(period, _stopping.Token);
+                await (wake?.WaitAsync(period, _stopping.Token) ?? Task.Delay(period, _stopping.Token));
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {

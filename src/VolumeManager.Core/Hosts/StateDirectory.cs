@@ -72,16 +72,7 @@ internal sealed class StateDirectory : IDisposable
         }
 
         var id = Guid.CreateVersion7();
-        var partial = file + ".partial";
-        using (var stream = new FileStream(partial, FileMode.Create))
-        {
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(id.ToString()));
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(partial, file, overwrite: true);
-        using var directory = LibC.Open(null, path, LibC.O_RDONLY | LibC.O_DIRECTORY);
-        LibC.Check(LibC.Fsync(directory), "fsync", path);
+        DurableFile.Write(file, id.ToString());
         return id;
     }
 

@@ -8,7 +8,6 @@ namespace VolumeManager.Linux;
 internal static partial class DirectoryEntries
 {
     /// <summary>Reads the next names from an open directory, each ended by a zero byte, without "." and "..". Empty at the end.</summary>
-    /// <remarks>getdents64(2): d_ino u64, d_off s64, d_reclen u16, d_type u8, d_name to a zero byte.</remarks>
     /// <exception cref="LinuxException">The directory cannot be read.</exception>
     internal static List<byte[]> ReadNext(SafeFileHandle directory)
     {
@@ -18,11 +17,11 @@ internal static partial class DirectoryEntries
         {
             var length = Read(directory, buffer);
             if (length == 0) break;
-            for (var at = 0; at < length; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer[(at + 16)..]))
+            for (var at = 0; at < length;)
             {
-                var name = buffer[(at + 19)..length];
-                name = name[..(name.IndexOf((byte)0) + 1)];
-                if (!name.SequenceEqual(".\0"u8) && !name.SequenceEqual("..\0"u8)) names.Add(name.ToArray());
+                var name = First(buffer[at..length], out var size, out _);
+                if (!name.IsEmpty) names.Add(name.ToArray());
+                at += size;
             }
         }
 
@@ -35,6 +34,19 @@ internal static partial class DirectoryEntries
     internal static unsafe int Read(SafeFileHandle directory, Span<byte> buffer)
     {
         fixed (byte* start = buffer) return LibC.Check((int)Syscall(Getdents64, directory, start, (nuint)buffer.Length), "getdents64", "directory");
+    }
+
+    /// <summary>The name of the first of the entries that <see cref="Read"/> has read, ended by a zero byte; empty for "." and "..".</summary>
+    /// <param name="size">How many bytes the entry takes.</param>
+    /// <param name="position">The kernel's own mark behind it.</param>
+    /// <remarks>getdents64(2): d_ino u64, d_off s64, d_reclen u16, d_type u8, d_name to a zero byte.</remarks>
+    internal static ReadOnlySpan<byte> First(ReadOnlySpan<byte> entries, out int size, out long position)
+    {
+        position = BinaryPrimitives.ReadInt64LittleEndian(entries[8..]);
+        size = BinaryPrimitives.ReadUInt16LittleEndian(entries[16..]);
+        var name = entries[19..size];
+        name = name[..(name.IndexOf((byte)0) + 1)];
+        return name.SequenceEqual(".\0"u8) || name.SequenceEqual("..\0"u8) ? [] : name;
     }
 
     // Not libc's getdents64(): glibc has it since 2.30 only, and .NET runs on 2.27.

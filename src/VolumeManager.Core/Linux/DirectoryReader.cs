@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -29,13 +28,9 @@ internal sealed partial class DirectoryReader : IDisposable
     {
         while (Directory is not null && !_isOver && (_at < _length || Fill()))
         {
-            var entry = _buffer.AsSpan(_at, _length - _at);
-            _position = BinaryPrimitives.ReadInt64LittleEndian(entry[8..]);
-            var size = BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
+            var name = DirectoryEntries.First(_buffer.AsSpan(_at, _length - _at), out var size, out _position);
             _at += size;
-            var name = entry[19..size];
-            name = name[..(name.IndexOf((byte)0) + 1)];
-            if (!name.SequenceEqual(".\0"u8) && !name.SequenceEqual("..\0"u8)) return name;
+            if (!name.IsEmpty) return name;
         }
 
         return [];

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Text;
 
 namespace VolumeManager.Linux;
 
@@ -112,16 +111,8 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
         var text = $"# Made by volman serve, which has it as long as it is told to export this directory. What is changed here is lost.\n{lines}";
         if (File.Exists(places.File) && File.ReadAllText(places.File) == text) return;
         Directory.CreateDirectory(Path.GetDirectoryName(places.File)!);
-        using (var stream = new FileStream(places.File + ".partial", FileMode.Create))
-        {
-            stream.Write(Encoding.UTF8.GetBytes(text));
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(places.File + ".partial", places.File, overwrite: true);
         // Who is shut out stays so when the power fails now.
-        using var folder = LibC.Open(null, Path.GetDirectoryName(places.File)!, LibC.O_RDONLY | LibC.O_DIRECTORY);
-        _ = LibC.Check(LibC.Fsync(folder), "fsync", places.File);
+        DurableFile.Write(places.File, text);
     }
 
     void Run(params IEnumerable<string> arguments)

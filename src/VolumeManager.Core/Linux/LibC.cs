@@ -84,9 +84,7 @@ internal static partial class LibC
     internal const int EIO = 5;
     internal const int ESTALE = 116;
     internal const int EBADF = 9;
-    internal const int ENOTTY = 25;
     internal const int ENOSYS = 38;
-    internal const int EOPNOTSUPP = 95;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);

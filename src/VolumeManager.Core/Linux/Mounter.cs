@@ -30,11 +30,7 @@ internal sealed class Mounter(SyscallLane lane)
     }, cancellation);
 
     /// <summary>Gives a mount the flags that it should have. It keeps those of the file system that it is a part of.</summary>
-    internal Task SetFlagsAsync(string target, bool readOnly) => lane.RunAsync(() =>
-    {
-        SetFlags(target, readOnly);
-        return true;
-    }, CancellationToken.None);
+    internal Task SetFlagsAsync(string target, bool readOnly) => lane.RunAsync(() => SetFlags(target, readOnly), CancellationToken.None);
 
     /// <summary>Whether a mount with these options of mountinfo has the flags that it should have.</summary>
     internal static bool HasFlags(string options, bool readOnly)

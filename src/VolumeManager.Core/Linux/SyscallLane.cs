@@ -47,6 +47,14 @@ internal sealed class SyscallLane(string name, int maxThreads)
         return completion.Task;
     }
 
+    /// <summary>The same for a call without a result.</summary>
+    internal Task RunAsync(Action call, CancellationToken cancellation) => RunAsync(
+        () =>
+        {
+            call();
+            return true;
+        }, cancellation);
+
     void Enqueue(Action job)
     {
         bool start;

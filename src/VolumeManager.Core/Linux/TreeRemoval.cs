@@ -11,20 +11,19 @@ internal static partial class TreeRemoval
     const int MaxDepth = 32;
 
     /// <summary>Removes <paramref name="name"/> in <paramref name="parent"/>, with all that is in it. The caller has made sure that nothing is mounted below.</summary>
-    /// <param name="step">Told before each entry: a removal that takes no step waits for the kernel.</param>
+    /// <param name="step">Told before each entry: a removal that takes no step waits for the kernel. What it throws ends the removal.</param>
     /// <returns>How many entries were removed.</returns>
     /// <exception cref="LinuxException">As unlinkat(2). What was removed until then stays removed.</exception>
-    /// <exception cref="OperationCanceledException">Between two entries.</exception>
-    internal static long Remove(SafeFileHandle parent, string name, Action step, CancellationToken cancellation)
+    internal static long Remove(SafeFileHandle parent, string name, Action step)
     {
         var path = Encoding.UTF8.GetBytes(name + '\0');
         using var top = OpenDirectory(parent, path);
-        var removed = Empty(top, top, depth: 1, step, cancellation);
+        var removed = Empty(top, top, depth: 1, step);
         Check(UnlinkAt(parent, path, LibC.AT_REMOVEDIR), "rmdir", path);
         return removed + 1;
     }
 
-    static long Empty(SafeFileHandle top, SafeFileHandle directory, int depth, Action step, CancellationToken cancellation)
+    static long Empty(SafeFileHandle top, SafeFileHandle directory, int depth, Action step)
     {
         var removed = 0L;
         bool any;
@@ -38,9 +37,8 @@ internal static partial class TreeRemoval
                 any = true;
                 foreach (var name in names)
                 {
-                    cancellation.ThrowIfCancellationRequested();
                     step();
-                    removed += RemoveEntry(top, directory, name, depth, step, cancellation);
+                    removed += RemoveEntry(top, directory, name, depth, step);
                 }
             }
         }
@@ -48,7 +46,7 @@ internal static partial class TreeRemoval
         return removed;
     }
 
-    static long RemoveEntry(SafeFileHandle top, SafeFileHandle directory, byte[] name, int depth, Action step, CancellationToken cancellation)
+    static long RemoveEntry(SafeFileHandle top, SafeFileHandle directory, byte[] name, int depth, Action step)
     {
         if (UnlinkAt(directory, name, 0) == 0) return 1;
         // EISDIR on Linux, EPERM in POSIX and on some file systems (unlink(2)).
@@ -60,7 +58,7 @@ internal static partial class TreeRemoval
         }
 
         long removed;
-        using (var child = OpenDirectory(directory, name)) removed = Empty(top, child, depth + 1, step, cancellation);
+        using (var child = OpenDirectory(directory, name)) removed = Empty(top, child, depth + 1, step);
         Check(UnlinkAt(directory, name, LibC.AT_REMOVEDIR), "rmdir", name);
         return removed + 1;
     }

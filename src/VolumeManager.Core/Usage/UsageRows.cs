@@ -46,12 +46,6 @@ internal static class UsageRows
         ON CONFLICT DO NOTHING
         """;
 
-    /// <summary>Makes a host the one that measures for all, or prolongs that; for no time, lets go of it.</summary>
-    internal static Change Claim(Guid hostId, TimeSpan time) => Change.Quiet($"""
-        UPDATE catalog SET sampler_host_id = {hostId}, sampler_until = now() + {time}
-        WHERE id = 1 AND (sampler_until IS NULL OR sampler_until <= now() OR sampler_host_id = {hostId})
-        """);
-
     /// <summary>Deletes the oldest samples that are older than that.</summary>
     internal static FormattableString Prune(DateTime before, int limit) =>
         $"DELETE FROM usage_samples WHERE (volume_id, taken_at) IN (SELECT volume_id, taken_at FROM usage_samples WHERE taken_at < {before} ORDER BY taken_at LIMIT {limit})";

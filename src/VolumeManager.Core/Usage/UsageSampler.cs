@@ -15,9 +15,6 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
 {
     const int Batch = 500;
 
-    // A host that is killed keeps the others from measuring for this long; one that lives prolongs it in time for two attempts to fail.
-    static readonly TimeSpan s_claimTime = TimeSpan.FromMinutes(2);
-
     // Volumes that could not be measured, and when they are tried again. Another host may be able to.
     readonly Dictionary<Guid, DateTime> _putOff = [];
     HashSet<Export> _silent = [];
@@ -28,24 +25,14 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
         var before = catalog.Now - settings.UsageInterval;
         try
         {
-            if ((await ReadDueAsync(before, after: null, limit: 1, cancellation)).Count == 0 || !await catalog.ClaimSamplerAsync(s_claimTime)) return;
-            using var pass = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var prolonging = ProlongAsync(pass);
-            try
-            {
-                await MeasureDueAsync(before, pass.Token);
-            }
-            finally
-            {
-                await pass.CancelAsync();
-                await prolonging;
-                // What cannot be measured from here another host may reach.
-                await catalog.ClaimSamplerAsync(TimeSpan.Zero);
-            }
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            LogEnded("it is not known whether this host is still the one that measures");
+            if ((await ReadDueAsync(before, after: null, limit: 1, cancellation)).Count == 0) return;
+            await catalog.AsSamplerAsync(
+                async token =>
+                {
+                    await MeasureDueAsync(before, token);
+                    // What cannot be measured from here another host may reach.
+                    return false;
+                }, cancellation);
         }
         catch (VolumeException e)
         {
@@ -55,25 +42,6 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
 
     Task<List<Volume>> ReadDueAsync(DateTime before, Volume? after, int limit, CancellationToken cancellation) =>
         catalog.ReadUnmeasuredAsync(before, exports.Local.RootId, after, limit, cancellation);
-
-    /// <summary>Keeps this host the one that measures, however long a walk takes; ends the pass when that is in doubt.</summary>
-    async Task ProlongAsync(CancellationTokenSource pass)
-    {
-        try
-        {
-            do
-            {
-                await Task.Delay(s_claimTime / 4, pass.Token);
-            }
-            while (await catalog.ClaimSamplerAsync(s_claimTime));
-        }
-        catch (Exception e) when (e is OperationCanceledException or VolumeException)
-        {
-            // The pass is over, or the catalog is away.
-        }
-
-        await pass.CancelAsync();
-    }
 
     async Task MeasureDueAsync(DateTime before, CancellationToken cancellation)
     {

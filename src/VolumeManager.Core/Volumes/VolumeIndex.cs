@@ -36,7 +36,11 @@ internal sealed class VolumeIndex(Guid hostId)
     }
 
     /// <summary>This host's mounts of a volume, whatever name they were made under.</summary>
-    internal ImmutableArray<Mount> OwnOf(Guid id) => [.. _byName.Values.Where(v => v.Id == id).SelectMany(v => v.Mounts).Where(IsOwn)];
+    internal ImmutableArray<Mount> OwnOf(Guid id)
+    {
+        Volume? Known(ConcurrentDictionary<Guid, string> names) => names.TryGetValue(id, out var name) && _byName.TryGetValue(name, out var known) && known.Id == id ? known : null;
+        return [.. new[] { Known(_names), Known(_formerNames) }.OfType<Volume>().DistinctBy(v => v.Name, StringComparer.Ordinal).SelectMany(v => v.Mounts).Where(IsOwn)];
+    }
 
     /// <summary>Makes a committed change seen. The caller holds the volume's lock, and is the only one who changes volumes.</summary>
     internal void Put(Volume volume)
@@ -62,6 +66,8 @@ internal sealed class VolumeIndex(Guid hostId)
                 return next(known, fresh);
             });
         if (before is not null && before.Id != now.Id) _names.TryRemove(new(before.Id, before.Name));
+        // Under its former name it does not lose its present one.
+        _names.TryAdd(now.Id, now.Name);
         return now;
     }
 

@@ -104,6 +104,6 @@ public sealed class TreeRemovalTests : IDisposable
     long Remove(CancellationToken cancellation)
     {
         using var parent = LibC.Open(null, _folder.FullPath, LibC.O_RDONLY | LibC.O_DIRECTORY);
-        return TreeRemoval.Remove(parent, "tree", () => { }, cancellation);
+        return TreeRemoval.Remove(parent, "tree", cancellation.ThrowIfCancellationRequested);
     }
 }

@@ -20,7 +20,7 @@ public sealed class TreeWalkTests : IDisposable
         }
 
         // The framework knows no names that are no text, and no depth like this.
-        using (var folder = LibC.Open(null, _folder.FullPath, LibC.O_RDONLY | LibC.O_DIRECTORY)) TreeRemoval.Remove(folder, "tree", () => { }, CancellationToken.None);
+        using (var folder = LibC.Open(null, _folder.FullPath, LibC.O_RDONLY | LibC.O_DIRECTORY)) TreeRemoval.Remove(folder, "tree", () => { });
         _folder.Dispose();
     }
 

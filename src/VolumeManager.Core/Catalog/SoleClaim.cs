@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace VolumeManager.Catalog;
 
-/// <summary>A host's claim to look after the trash and the history of a whole cluster, by the database's clock. It is prolonged for as long as the work takes.</summary>
-internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeSpan time)
+/// <summary>A host's claim to do alone, for a whole cluster, what need not be done twice; by the database's clock. It is prolonged for as long as the work takes.</summary>
+/// <param name="role">What the columns of the table <c>catalog</c> begin with that tell who does it, and until when.</param>
+internal sealed class SoleClaim(PostgresDatabase database, Guid hostId, string role, TimeSpan time)
 {
     /// <summary>Does the work if no other host is at it, and ends it when the claim is lost: to another host, or because the database cannot be told that it is kept.</summary>
     /// <param name="work">Whether it could do all; if not, another host may try next.</param>
@@ -13,7 +15,7 @@ internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeS
         if (!await TryTakeAsync()) return true;
         using var claim = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var keeping = KeepAsync(claim);
-        var isDone = true;
+        var isDone = false;
         try
         {
             isDone = await work(claim.Token);
@@ -55,7 +57,7 @@ internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeS
     {
         try
         {
-            await database.ApplyAsync(Change.Quiet($"UPDATE catalog SET janitor_until = now() WHERE id = 1 AND janitor_host_id = {hostId}"));
+            await SetAsync($"UPDATE catalog SET {role}_until = now() WHERE id = 1 AND {role}_host_id = {{0}}", hostId);
         }
         catch (VolumeException)
         {
@@ -63,8 +65,12 @@ internal sealed class JanitorClaim(PostgresDatabase database, Guid hostId, TimeS
         }
     }
 
-    async Task<bool> TryTakeAsync() => await database.ApplyAsync(Change.Quiet($"""
-        UPDATE catalog SET janitor_host_id = {hostId}, janitor_until = now() + {time}
-        WHERE id = 1 AND (janitor_until IS NULL OR janitor_until < now() OR janitor_host_id = {hostId})
-        """)) > 0;
+    Task<bool> TryTakeAsync() => SetAsync(
+        $"""
+        UPDATE catalog SET {role}_host_id = {"{0}"}, {role}_until = now() + {"{1}"}
+        WHERE id = 1 AND ({role}_until IS NULL OR {role}_until <= now() OR {role}_host_id = {"{0}"})
+        """,
+        hostId, time);
+
+    async Task<bool> SetAsync(string sql, params object[] values) => await database.ApplyAsync(Change.Quiet(FormattableStringFactory.Create(sql, values))) > 0;
 }
