@@ -8,7 +8,7 @@ namespace VolumeManager.Tests.Commands;
 public sealed class ProgramTests
 {
     [Fact]
-    public async Task It_tells_its_version() => Assert.Equal(new VolmanProcess.Ended(0, "0.1.0\n", ""), await VolmanProcess.RunAsync("--version"));
+    public async Task It_tells_its_version() => Assert.Equal(new VolmanProcess.Ended(0, $"{ProgramVersion.Text}\n", ""), await VolmanProcess.RunAsync("--version"));
 
     [Fact]
     public async Task It_tells_how_to_use_it()
