@@ -214,7 +214,8 @@ must "dotnet restore" dotnet restore
 must "dotnet build" dotnet build --no-restore --configuration Release
 step "dotnet format" dotnet format --verify-no-changes --no-restore || true
 rm -rf artifacts/volman
-must "dotnet publish" dotnet publish src/VolumeManager --configuration Release --output artifacts/volman
+# As packages have it: what users run is what is tested.
+must "dotnet publish" dotnet publish src/VolumeManager --configuration Release -p:PublishProfile=Package --output artifacts/volman
 step "pending model changes" pending_model_changes || true
 
 export VOLMAN_BIN=$ROOT/artifacts/volman/volman

@@ -55,6 +55,9 @@ internal sealed record Settings
     /// <summary>How long after its lease ran out a host's exclusive volumes may be taken from it.</summary>
     public TimeSpan TakeoverGrace { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long an engine's Create or Mount may take; other calls at most 50 s of it.</summary>
+    public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(110);
+
     /// <summary>Whether an older schema is brought up to date at start. Null: that of this host's own file is, that of a shared database is not.</summary>
     public bool? Migrate { get; init; }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced by lab: makes the hosts' root image, Debian 12 with engine, NFS, PostgreSQL and this machine's .NET
-# runtimes, read-only and shared by all hosts; and an empty disk, of which each host gets a copy.
+# Sourced by lab: makes the hosts' root image, Debian 12 with engine, NFS and PostgreSQL, read-only and shared by
+# all hosts; and an empty disk, of which each host gets a copy.
 
 build_image() {
   [ ! -f "$image" ] || [ ! -f "$disk" ] || { say "image: there already, $(du -m "$image" | cut -f1) MiB" && return; }
@@ -11,7 +11,6 @@ build_image() {
   get_base
   tar -C "$root" -xf "$base"
   rm -rf "$root"/var/lib/postgresql/15/main "$root"/dev/*
-  add_dotnet
   add_guest
   add_container_image
   add_keys
@@ -37,13 +36,6 @@ get_base() {
     bookworm "$base.partial.tar" "$(debian_mirror)" || fail "no bookworm from $(debian_mirror): see above what mmdebstrap said"
   rm "$options"
   mv "$base.partial.tar" "$base"
-}
-
-add_dotnet() {
-  mkdir -p "$root/usr/share/dotnet/host"
-  cp -a "$dotnet/dotnet" "$dotnet/shared" "$root/usr/share/dotnet/"
-  cp -a "$dotnet/host/fxr" "$root/usr/share/dotnet/host/"
-  ln -sf /usr/share/dotnet/dotnet "$root/usr/bin/dotnet"
 }
 
 add_guest() {

@@ -13,15 +13,11 @@ control=10.78.0    # for ssh, never cut
 namespace=${LAB_STATE##*/}
 
 packages=iproute2,iptables,nftables,kmod,procps,psmisc,netbase,ca-certificates,nfs-common,nfs-kernel-server,rpcbind
-packages+=,docker.io,containerd,runc,postgresql-15,libicu72,libssl3,curl,busybox-static,iputils-ping,e2fsprogs,xfsprogs,util-linux,dropbear-bin
-
-# The .NET runtimes of this machine, which the hosts get too.
-dotnet=$(dirname "$(readlink -f "$(command -v dotnet || echo /usr/share/dotnet/dotnet)")")
-runtimes() { ls "$dotnet"/shared/*; }
+packages+=,docker.io,containerd,runc,postgresql-15,libsqlite3-0,libssl3,curl,busybox-static,iputils-ping,e2fsprogs,xfsprogs,util-linux,dropbear-bin
 
 # Parts are kept under the hash of what they are made of: checkouts of different age share a cache.
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
 kernel=$LAB_CACHE/linux-$(hash_of "$lab/kernel.config")
 base=$LAB_CACHE/base-$(hash_of <(echo "$packages")).tar
-image=$LAB_CACHE/root-$(hash_of "$lab"/build-image.sh "$lab"/settings.sh "$lab"/guest/* <(runtimes)).ext4
+image=$LAB_CACHE/root-$(hash_of "$lab"/build-image.sh "$lab"/settings.sh "$lab"/guest/*).ext4
 disk=$LAB_CACHE/disk-$LAB_DISK.ext4

@@ -190,6 +190,8 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override void RaiseGeneration(long generation, Event entry) => _ledger.RaiseGeneration(_host, generation, entry);
 
+    internal override Task<long> CountUntoldAsync() => _ledger.CountUntoldAsync();
+
     internal override Task FlushAsync() => _ledger.FlushAsync();
 
     /// <summary>Lets the database decide a change and learns what has become of the volume, in one round trip. Asked again when the link broke and came back.</summary>

@@ -141,6 +141,9 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>Another engine has come.</summary>
     internal abstract void RaiseGeneration(long generation, Event entry);
 
+    /// <summary>How many events the shared catalog has perhaps not heard yet.</summary>
+    internal virtual Task<long> CountUntoldAsync() => Task.FromResult(0L);
+
     /// <summary>Writes down what could not be written when it came.</summary>
     internal abstract Task FlushAsync();
 

@@ -66,8 +66,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             // An engine that came while we were opening.
             if (engine.Current != written) daemon.RecordEngineStart();
             if (!exports.Local.IsThere && !(catalog is LocalCatalog local ? await local.HasDataAsync() : catalog.Index.All.Any(v => v.Backend == "local"))) exports.Local.BeginAnew();
-            if (!exports.Local.IsThere) daemon.LogRootMissing(settings.DataRoot, $"{settings.StateDirectory}/data-root");
-            if (!MountPropagation.ReachesInit(host.MountRoot)) daemon.LogNotPropagated(host.MountRoot);
+            foreach (var warning in daemon.Warnings()) daemon.LogWarning(warning);
             await daemon._reconciler.DropStaleAsync(cancellation);
             // What is mounted here is known now without asking anybody; only then is the cluster told.
             if (catalog is ClusterCatalog cluster) await cluster.JoinAsync(() => Wake(daemon._reconcile), cancellation);
@@ -85,6 +84,24 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             settings.UsageInterval > TimeSpan.Zero ? daemon.RunPeriodicallyAsync(daemon._sampler.SampleAsync, TimeSpan.FromTicks(Math.Min(settings.UsageInterval.Ticks, settings.ReconcileInterval.Ticks))) : Task.CompletedTask,
             catalog is ClusterCatalog shared ? daemon.ServeAsync(shared, logs) : Task.CompletedTask);
         return daemon;
+    }
+
+    /// <summary>What an operator should see to, each in a sentence.</summary>
+    internal IEnumerable<string> Warnings()
+    {
+        if (!Exports.Local.IsThere)
+        {
+            yield return $"the data root {_settings.DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
+                + $"If it is right as it is, remove {_settings.StateDirectory}/data-root and start volman again";
+        }
+
+        if (!MountPropagation.ReachesInit(Host.MountRoot))
+        {
+            yield return $"what is mounted under {Host.MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
+                + "run volman without PrivateTmp, ProtectSystem or other private mounts";
+        }
+
+        if (!MountNamespaces.AreSeen) yield return MountNamespaces.Unseen;
     }
 
     static DirectoryRoot OpenRoot(string setting, string path)
@@ -195,11 +212,6 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping while a request is still at work; the next start finishes or undoes it")]
     partial void LogStillBusy();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The data root {DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
-        + "If it is right as it is, remove {Memory} and start volman again")]
-    partial void LogRootMissing(string dataRoot, string memory);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What is mounted under {MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
-        + "run volman without PrivateTmp, ProtectSystem or other private mounts")]
-    partial void LogNotPropagated(string mountRoot);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    partial void LogWarning(string warning);
 }

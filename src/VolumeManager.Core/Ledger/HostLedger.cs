@@ -90,6 +90,13 @@ internal sealed partial class HostLedger : IDisposable
         return events;
     }, CancellationToken.None);
 
+    internal Task<long> CountUntoldAsync() => _file.ReadAsync(async db =>
+    {
+        var count = 0L;
+        await db.ReadAsync($"SELECT count(*) FROM events", row => count = row.GetInt64(0));
+        return count;
+    }, CancellationToken.None);
+
     /// <summary>The shared catalog has them.</summary>
     internal void ForgetTold(IReadOnlyList<Event> told)
     {

@@ -19,14 +19,26 @@ internal static class MountNamespaces
         internal bool Holds(in MountInfo mount) => mount.Device == Device && MountInfo.IsAtOrBelow(mount.Root, Root);
     }
 
+    // As process 1 we are in a container, and its /proc hides the host's processes.
+    static volatile bool s_areSeen = Environment.ProcessId != 1;
+
+    /// <summary>Whether the host's processes are seen from here, as far as is known.</summary>
+    internal static bool AreSeen => s_areSeen;
+
+    /// <summary>What to say when they are not.</summary>
+    internal const string Unseen = "the engine's processes cannot be seen from here, so it is not known what its containers use, and nothing is removed: give volman's container the host's process ids (--pid=host)";
+
+    /// <summary>An engine has called whose process has no number here (unix(7), SO_PEERCRED): it and its containers are in another process namespace.</summary>
+    internal static void DoNotSee() => s_areSeen = false;
+
     /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
     /// <param name="locations">Each with the path at which volman itself mounts it: copies of the host's tree in other namespaces show it there, and hold nothing. Nor does
     /// a disk that is mounted at the directory's own path.</param>
     /// <returns>The targets that are held.</returns>
     internal static HashSet<string> FindHeld(IReadOnlyCollection<(string Target, Location Location, string Path)> locations)
     {
-        // As process 1 we are in a container, and its /proc hides the host's processes: what cannot be seen must count as held.
-        if (Environment.ProcessId == 1) return [.. locations.Select(l => l.Target)];
+        // What cannot be seen must count as held.
+        if (!AreSeen) return [.. locations.Select(l => l.Target)];
         var held = new HashSet<string>(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var process in Directory.EnumerateDirectories("/proc"))

@@ -87,6 +87,7 @@ internal sealed partial class VolumeService(
         await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))
         {
+            if (!MountNamespaces.AreSeen) throw new VolumeException($"volume {name} may be in use on host {host.Name}: {MountNamespaces.Unseen}");
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {exports.Of(volume).SourceOf(volume)}, stop it first");
         }
 

@@ -51,6 +51,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
 
     static readonly Route[] s_routes =
     [
+        new("GET", "/v1/status", async call => new Answer(await StatusAnswer.OfAsync(call.Daemon), AdminJson.Default.StatusAnswer)),
         new("GET", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.ListAsync(call.Cancellation))),
         new("DELETE", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.PurgeAllAsync(call.Cancellation))),
         new("DELETE", "/v1/trash/*", async call => Trashed(call, [await call.Daemon.Trash.PurgeAsync(call.Named, call.Cancellation)])),
@@ -90,6 +91,13 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
         cancellation.CancelAfter(s_deadline);
         try
         {
+            // Who asks for that wants to know now.
+            if (route.Path == "/v1/status" && !opening.IsCompletedSuccessfully)
+            {
+                await RefuseAsync(http, StatusCodes.Status503ServiceUnavailable, "volman is starting: its catalog is being opened");
+                return;
+            }
+
             var daemon = await opening.WaitAsync(cancellation.Token);
             var answer = await route.Handle(new Call(http, daemon, named, cancellation.Token)).WaitAsync(cancellation.Token);
             await WriteAsync(http, "application/json", answer.Body, answer.Type);

@@ -12,11 +12,27 @@ internal sealed class AdminClient(string socket) : IDisposable
     // The daemon answers within its own deadline.
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
+    // It is told from memory.
+    static readonly TimeSpan s_statusPatience = TimeSpan.FromSeconds(5);
+
     readonly HttpClient _http = new(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation) })
     {
         BaseAddress = new Uri("http://volman"),
         Timeout = s_patience,
     };
+
+    /// <exception cref="VolumeException">It does not serve, or not yet.</exception>
+    internal async Task<StatusAnswer> StatusAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await SendAsync(HttpMethod.Get, "/v1/status", null, AdminJson.Default.StatusAnswer, cancellation).WaitAsync(s_statusPatience, cancellation);
+        }
+        catch (TimeoutException e)
+        {
+            throw new VolumeException($"the volman on {socket} has not answered within {s_statusPatience.TotalSeconds:0} s: see its log, and start it anew if that lasts", e);
+        }
+    }
 
     internal Task<TrashAnswer> ListTrashAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/trash", null, AdminJson.Default.TrashAnswer, cancellation);
 
@@ -53,7 +69,8 @@ internal sealed class AdminClient(string socket) : IDisposable
         _ => $"the volman on {socket} has not answered within {s_patience.TotalMinutes:0} min: what it was asked for may go on, see docker volume ls and volman trash ls",
     };
 
-    static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancellation)
+    /// <exception cref="SocketException">Nobody listens there, or who does is not for us.</exception>
+    internal static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancellation)
     {
         var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

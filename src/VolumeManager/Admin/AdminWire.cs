@@ -1,11 +1,32 @@
 using System.Text.Json.Serialization;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
+using VolumeManager.Hosts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
 // Names and spelling are those of the catalog's tables, for who asks here asks there too.
+
+/// <summary>What the daemon of a host can say of itself from memory.</summary>
+/// <param name="StaleSince">Since when the cluster's catalog is away; null when it is in touch.</param>
+/// <param name="MountedVolumes">Those that this host has mounted, for <paramref name="Callers"/> mount ids.</param>
+/// <param name="UntoldEvents">What this host has done that the cluster's catalog has not heard yet.</param>
+/// <param name="Warnings">What an operator should see to, each a sentence.</param>
+internal sealed record StatusAnswer(
+    string Version, string Host, Guid HostId, DateTime StartedAt, string Scope, string Catalog, DateTime? StaleSince, int Volumes, int MountedVolumes, int Callers, long UntoldEvents, IReadOnlyList<string> Warnings)
+{
+    static readonly DateTime s_startedAt = System.Diagnostics.Process.GetCurrentProcess().StartTime.ToUniversalTime();
+
+    internal static async Task<StatusAnswer> OfAsync(HostDaemon daemon)
+    {
+        var catalog = daemon.Catalog;
+        var mounted = catalog.Index.All.Where(v => v.IsMountedOn(daemon.Host.Id)).ToList();
+        return new StatusAnswer(
+            ProgramVersion.Text, daemon.Host.Name, daemon.Host.Id, s_startedAt, catalog.Scope, catalog.Name, catalog.StaleSince, catalog.Index.Count,
+            mounted.Count, mounted.Sum(v => v.Mounts.Count(catalog.Index.IsOwn)), await catalog.CountUntoldAsync(), [.. daemon.Warnings()]);
+    }
+}
 
 /// <summary>A volume in the trash.</summary>
 /// <param name="State"><c>trashed</c>, or <c>purging</c> while its data is being deleted.</param>
@@ -30,6 +51,7 @@ internal sealed record RestoreAnswer(Guid Id, string Name, string Source);
 internal sealed record Problem(int Status, string Detail);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(StatusAnswer))]
 [JsonSerializable(typeof(TrashAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<TrashedVolume>))]
 [JsonSerializable(typeof(RestoreRequest))]

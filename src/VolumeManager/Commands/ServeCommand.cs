@@ -44,7 +44,7 @@ internal static partial class ServeCommand
         await using var app = BuildApp(settings, logSettings);
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
-        var api = new VolumeDriverApi(opening.Task, settings.Database.Length > 0, engine, logs.CreateLogger<VolumeDriverApi>());
+        var api = new VolumeDriverApi(opening.Task, settings, engine, logs.CreateLogger<VolumeDriverApi>());
         var admin = new AdminApi(opening.Task, logs.CreateLogger<AdminApi>());
         app.Run(http => AdminConnection.Is(http) ? admin.HandleAsync(http) : api.HandleAsync(http));
         app.Lifetime.ApplicationStopping.Register(() =>
@@ -55,6 +55,8 @@ internal static partial class ServeCommand
 
         foreach (var variable in SettingsBinder.UnknownVariables()) LogUnknownVariable(log, variable);
 
+        await using var service = new ServiceManager(settings.Socket, log);
+        app.Lifetime.ApplicationStopping.Register(service.TellStopping);
         await app.StartAsync(cancellation);
         LogListening(log, settings.Socket);
         try
@@ -62,6 +64,7 @@ internal static partial class ServeCommand
             await using var daemon = await HostDaemon.OpenAsync(settings, state, engine, logs, app.Lifetime.ApplicationStopping);
             opening.SetResult(daemon);
             LogReady(log, ProgramVersion.Text, daemon.Catalog.Scope, daemon.Catalog.Index.Count, settings.Socket, daemon.Catalog.Name, Environment.TickCount64 - StartedAt);
+            service.TellReady($"serving {daemon.Catalog.Index.Count} volumes, scope {daemon.Catalog.Scope}");
             var stopped = app.WaitForShutdownAsync(cancellation);
             var ended = await Task.WhenAny(stopped, daemon.Catalog.Refused);
             if (ended != stopped) await app.StopAsync(CancellationToken.None);
@@ -92,7 +95,7 @@ internal static partial class ServeCommand
             kestrel.Limits.MaxRequestBodySize = null;
             // The plugin socket last: who cannot have the other one must not leave it behind, for engines to wait at.
             kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
-            kestrel.ListenUnixSocket(settings.Socket);
+            kestrel.ListenUnixSocket(settings.Socket, EngineConnection.Look);
         });
         builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint.ToString() == settings.AdminSocket));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);

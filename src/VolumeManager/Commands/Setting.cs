@@ -52,6 +52,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { Lease = Duration(v) is { TotalSeconds: >= 3 } lease ? Timer(lease) : throw new FormatException("write a duration of at least 3s") } }),
         new("takeover-grace", "How long after its lease ran out a host's exclusive volumes may be taken over [default: 30s]",
             (b, v) => b with { Settings = b.Settings with { TakeoverGrace = Timer(Duration(v)) } }),
+        new("call-deadline", "How long an engine's Create or Mount may take before it is answered with an error, the other calls at most 50s of it; below the engine's own patience of 120s, or the one of docker plugin enable --timeout [default: 110s]",
+            (b, v) => b with { Settings = b.Settings with { CallDeadline = Duration(v) is { TotalSeconds: >= 5 and <= 110 } deadline ? deadline : throw new FormatException("write a duration from 5s to 110s") } }),
         new("migrate", "Whether an older catalog of this host alone is brought up to date at start: true or false; a shared database never is, run volman migrate [default: true]",
             (b, v) => b with { Settings = b.Settings with { Migrate = bool.TryParse(v, out var on) ? on : throw new FormatException("write true or false") } }),
         new("trash-retention", "How long a removed volume's data is kept; 0 deletes at once [default: 24h]",

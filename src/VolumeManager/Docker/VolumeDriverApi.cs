@@ -12,11 +12,12 @@ namespace VolumeManager.Docker;
 /// Rules that the engine makes (moby pkg/plugins/client.go, daemon/volume/drivers): every answer has status 200; requests carry no Content-Type; a POST that is
 /// sent again has lost its body; an <c>Err</c> to Get makes the engine forget the volume, so what cannot be known is answered by closing the connection.
 /// </remarks>
-internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isGlobal, EngineGeneration engine, ILogger<VolumeDriverApi> log)
+internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings settings, EngineGeneration engine, ILogger<VolumeDriverApi> log)
 {
     // Below the engine's own 120 s and 60 s: it should hear our reason, and a Mount that it gave up on would never be unmounted.
-    static readonly TimeSpan LongDeadline = TimeSpan.FromSeconds(110);
-    static readonly TimeSpan Deadline = TimeSpan.FromSeconds(50);
+    readonly TimeSpan _longDeadline = settings.CallDeadline;
+    readonly TimeSpan _deadline = TimeSpan.FromTicks(Math.Min(settings.CallDeadline.Ticks, TimeSpan.FromSeconds(50).Ticks));
+    readonly bool _isGlobal = settings.Database.Length > 0;
 
     // Engines send 64 hexadecimal digits.
     const int MaxIdLength = 256;
@@ -28,24 +29,24 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isG
         return http.Request.Path.Value switch
         {
             "/Plugin.Activate" => ActivateAsync(http),
-            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, isGlobal ? """{"Capabilities":{"Scope":"global"}}"""u8 : """{"Capabilities":{"Scope":"local"}}"""u8),
+            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, _isGlobal ? """{"Capabilities":{"Scope":"global"}}"""u8 : """{"Capabilities":{"Scope":"local"}}"""u8),
             "/VolumeDriver.Get" => TellAsync(http, GetAsync),
             "/VolumeDriver.List" => TellAsync(http, ListAsync),
             "/VolumeDriver.Path" => TellAsync(http, PathAsync),
-            "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, LongDeadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, _longDeadline, async (daemon, request, cancellation) =>
             {
                 await daemon.Volumes.CreateAsync(request.Name, request.Opts, cancellation);
                 return null;
             }),
-            "/VolumeDriver.Remove" => ChangeAsync(http, EventKind.Remove, Deadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Remove" => ChangeAsync(http, EventKind.Remove, _deadline, async (daemon, request, cancellation) =>
             {
                 await daemon.Volumes.RemoveAsync(request.Name!, cancellation);
                 return null;
             }),
-            "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, LongDeadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, _longDeadline, async (daemon, request, cancellation) =>
                 await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation),
                 undo: (daemon, request) => daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "")),
-            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, Deadline, async (daemon, request, _) =>
+            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, _deadline, async (daemon, request, _) =>
             {
                 await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "");
                 return null;
@@ -204,7 +205,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, bool isG
         if (opening.IsCompletedSuccessfully) return await opening;
         try
         {
-            return await opening.WaitAsync(Deadline, http.RequestAborted);
+            return await opening.WaitAsync(_deadline, http.RequestAborted);
         }
 #pragma warning disable CA1031 // Why it does not open is told by the daemon as it ends.
         catch (Exception)

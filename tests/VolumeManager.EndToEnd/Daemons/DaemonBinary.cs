@@ -16,7 +16,7 @@ internal static class DaemonBinary
 
     static string Locate()
     {
-        const string build = "dotnet publish src/VolumeManager -c Release -o artifacts/volman";
+        const string build = "dotnet publish src/VolumeManager -c Release -p:PublishProfile=Package -o artifacts/volman";
         var given = Environment.GetEnvironmentVariable(Variable);
         var path = System.IO.Path.GetFullPath(given ?? System.IO.Path.Combine(RepositoryRoot(), "artifacts/volman/volman"));
         return File.Exists(path) ? path : throw new FileNotFoundException($"There is no daemon to test at {path}: run `{build}`, or set {Variable}.");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace VolumeManager.EndToEnd.Lab;
 
@@ -53,6 +54,8 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.Two);
         await scene.Two.DockerAsync($"run --detach --name again --restart always --volume {volume}:/x busybox sh -c 'echo started >> /x/log; sleep 100000'");
+        // The engine answers before the container has written: its first line must be on the server before the cut.
+        await Machines.Poll.UntilAsync("its container has started", async () => await LinesAsync() == 1);
         await scene.Two.CutFromAsync(scene.Server);
         await scene.Two.PowerOffAsync();
         await scene.Two.PowerOnAsync();
@@ -64,9 +67,11 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         Assert.Contains(volume, await scene.Two.DockerAsync("volume ls --quiet"), StringComparison.Ordinal);
         await scene.HealAsync();
         await scene.Two.DockerAsync("start again");
-        await Machines.Poll.UntilAsync("its container has started again", async () => (await scene.Server.ShAsync($"cat /srv/export/{volume}/log")).Split('\n').Length > 1);
+        await Machines.Poll.UntilAsync("its container has started again", async () => await LinesAsync() > 1);
         Assert.Equal("1", await Machines.Poll.ForAsync("1", () => scene.AskAsync("SELECT sum(count) FROM mounts")));
         await lab.SwarmReadyAsync();
         await scene.EndsCleanAsync();
+
+        async Task<int> LinesAsync() => int.Parse(await scene.Server.ShAsync($"cat /srv/export/{volume}/log 2>/dev/null | wc -l"), CultureInfo.InvariantCulture);
     }
 }

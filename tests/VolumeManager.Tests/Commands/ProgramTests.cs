@@ -8,14 +8,14 @@ namespace VolumeManager.Tests.Commands;
 public sealed class ProgramTests
 {
     [Fact]
-    public async Task It_tells_its_version() => Assert.Equal(new VolmanProcess.Ended(0, $"{ProgramVersion.Text}\n", ""), await VolmanProcess.RunAsync("--version"));
+    public async Task It_tells_its_version() => Assert.Equal(new VolmanProcess.Ended(0, ProgramVersion.Text + "\n", ""), await VolmanProcess.RunAsync("--version"));
 
     [Fact]
     public async Task It_tells_how_to_use_it()
     {
         var top = await VolmanProcess.RunAsync("--help");
         Assert.Equal(0, top.ExitCode);
-        foreach (var verb in new[] { "serve", "migrate", "host", "volume", "trash" }) Assert.Matches($@"\n  {verb} +[A-Z]", top.Output);
+        foreach (var verb in new[] { "serve", "status", "migrate", "host", "volume", "trash" }) Assert.Matches($@"\n  {verb} +[A-Z]", top.Output);
         var serve = await VolmanProcess.RunAsync("serve", "--help");
         Assert.Equal(0, serve.ExitCode);
         foreach (var setting in VolumeManager.Commands.Setting.All)

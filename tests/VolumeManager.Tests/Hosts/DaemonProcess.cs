@@ -17,13 +17,19 @@ internal sealed class DaemonProcess : IAsyncDisposable
     {
         await host.PrepareAsync();
         var daemon = new DaemonProcess(Start(host, clock));
+        await UntilAnsweredAsync(host, daemon._process);
+        return daemon;
+    }
+
+    internal static async Task UntilAnsweredAsync(TestHost host, Process daemon)
+    {
         for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
         {
-            Assert.False(daemon._process.HasExited, "volman ended at its start");
+            Assert.False(daemon.HasExited, "volman ended at its start");
             try
             {
                 await host.Engine.ListAsync();
-                return daemon;
+                return;
             }
             catch (System.Net.Sockets.SocketException) when (DateTime.UtcNow < deadline)
             {
@@ -33,10 +39,26 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and waits for nothing.</summary>
-    internal static Process Start(TestHost host, TimeSpan clock = default)
+    /// <param name="variables">Set in its environment beside what is there.</param>
+    internal static Process Start(TestHost host, TimeSpan clock = default, Dictionary<string, string>? variables = null)
+    {
+        var start = Command(host);
+        foreach (var (name, value) in variables ?? []) start.Environment[name] = value;
+        if (clock != TimeSpan.Zero)
+        {
+            start.Environment["LD_PRELOAD"] = FakeTimeTheoryAttribute.Library;
+            start.Environment["FAKETIME"] = $"{clock.TotalSeconds:+0;-0}";
+            // As on a real host: only the time of day is wrong, not how long something takes.
+            start.Environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+        }
+
+        return Process.Start(start)!;
+    }
+
+    internal static ProcessStartInfo Command(TestHost host)
     {
         var settings = host.Settings;
-        var start = new ProcessStartInfo("dotnet",
+        return new ProcessStartInfo("dotnet",
         [
             Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--admin-socket", settings.AdminSocket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
@@ -48,15 +70,6 @@ internal sealed class DaemonProcess : IAsyncDisposable
         {
             UseShellExecute = false,
         };
-        if (clock != TimeSpan.Zero)
-        {
-            start.Environment["LD_PRELOAD"] = FakeTimeTheoryAttribute.Library;
-            start.Environment["FAKETIME"] = $"{clock.TotalSeconds:+0;-0}";
-            // As on a real host: only the time of day is wrong, not how long something takes.
-            start.Environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
-        }
-
-        return Process.Start(start)!;
     }
 
     internal async Task KillAsync()
