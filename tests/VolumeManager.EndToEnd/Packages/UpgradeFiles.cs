@@ -24,13 +24,7 @@ internal sealed class UpgradeFiles(Host host)
         """;
 
     /// <summary>A command that asks the daemon, as an operator types it on this host.</summary>
-    public async Task<string> VolmanAsync(string words) => (await TryVolmanAsync(words)).MustSucceed().Output;
-
-    public Task<Command> TryVolmanAsync(string words) =>
-        Command.RunAsync(Poll.Patience, "env", [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", DaemonBinary.Path, .. words.Split(' '), "--admin-socket", host.Daemon.AdminSocket]);
-
-    public async Task<string> VersionAsync(string program) =>
-        (await Command.RunAsync(Poll.Patience, "env", $"DOTNET_ROOT={DaemonBinary.DotnetRoot}", program, "--version")).MustSucceed().Output;
+    public async Task<string> VolmanAsync(string words) => (await ReleaseTools.VolmanAsync(DaemonBinary.Path, [.. words.Split(' '), "--admin-socket", host.Daemon.AdminSocket])).MustSucceed().Output;
 
     async Task<string> ReadAsync(string query) => (await Command.RunAsync(Poll.Patience, "sqlite3", "-cmd", ".timeout 5000", CatalogFile, query)).MustSucceed().Output;
 }

@@ -52,6 +52,7 @@ public sealed class UpgradeOfCluster(ReleaseBefore release, ITestOutputHelper ou
         await steps.EveryHostWorksAsync("three new daemons");
         await steps.NothingIsLostAsync(shared, alone);
 
+        await UpgradeSteps.VolmanAsync(scene.Two, $"trash empty --yes {doomed}");
         await steps.IsPurgedAsync(doomed);
         await UpgradeSteps.VolmanAsync(scene.Three, $"volume restore {trashed}");
         Assert.Equal("kept", await scene.Two.RunAsync($"--volume {trashed}:/x", "cat /x/f"));

