@@ -21,14 +21,14 @@ set -euo pipefail
 # shellcheck source=eng/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-only_check=false image=false packages=''
+only_check=false image=false from=''
 while (($#)); do
   case $1 in
     --check) only_check=true ;;
     --image) image=true ;;
     --packages)
       [ -n "${2-}" ] || fail "--packages needs a directory; see --help"
-      packages=$(cd "$2" && pwd) || fail "there is no directory $2: make the packages with eng/package.sh --output $2"
+      from=$(cd "$2" && pwd) || fail "there is no directory $2: make the packages with eng/package.sh --output $2"
       shift
       ;;
     -h | --help) header_of "$0" && exit 0 ;;
@@ -82,10 +82,10 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/volman-release.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 
-if [ -z "$packages" ]; then
+if [ -z "$from" ]; then
   eng/package.sh --output "$release"
 else
-  cp "$packages/volman_${version}_"*.deb "$packages/volman_${version}_"*.tar.gz "$release" || fail "$packages has no packages of volman $version: make them with eng/package.sh --output $packages"
+  cp "$from/volman_${version}_"*.deb "$from/volman_${version}_"*.tar.gz "$release" || fail "$from has no packages of volman $version: make them with eng/package.sh --output $from"
 fi
 
 say "==> bill of materials"
