@@ -100,6 +100,7 @@ say "==> schema"
 (
   cd migrations/VolumeManager.Migrations.Postgres
   dotnet tool restore >"$work/ef.log" &&
+    dotnet restore >>"$work/ef.log" &&
     dotnet ef migrations script --idempotent --configuration Release --output "$release/volman_${version}_schema.sql" >>"$work/ef.log"
 ) || {
   tail -n 20 "$work/ef.log" >&2
