@@ -38,6 +38,7 @@ public sealed class UpgradeOfCluster(ReleaseBefore release, ITestOutputHelper ou
 
         await steps.UpgradeAsync(scene.One);
         await steps.VersionsAsync(scene.One);
+        await UpgradeSteps.VolmanAsync(scene.One, $"trash empty --yes {doomed}");
         await steps.NothingLeavesTheTrashYetAsync(scene.One, trashed, doomed);
         await steps.EveryHostWorksAsync("one new daemon");
         await steps.NothingIsLostAsync(shared, alone);
@@ -52,7 +53,6 @@ public sealed class UpgradeOfCluster(ReleaseBefore release, ITestOutputHelper ou
         await steps.EveryHostWorksAsync("three new daemons");
         await steps.NothingIsLostAsync(shared, alone);
 
-        await UpgradeSteps.VolmanAsync(scene.Two, $"trash empty --yes {doomed}");
         await steps.IsPurgedAsync(doomed);
         await UpgradeSteps.VolmanAsync(scene.Three, $"volume restore {trashed}");
         Assert.Equal("kept", await scene.Two.RunAsync($"--volume {trashed}:/x", "cat /x/f"));

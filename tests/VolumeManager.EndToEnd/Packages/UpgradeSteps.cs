@@ -31,7 +31,7 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
             await using var begin = new NpgsqlCommand("BEGIN; SELECT count(*) FROM volumes", reader);
             await begin.ExecuteNonQueryAsync();
             migrating = scene.Catalog.VolmanAsync("migrate");
-            await Poll.UntilAsync("volman migrate waits for the reader", 
+            await Poll.UntilAsync("volman migrate waits for the reader",
                 async () => await scene.Catalog.ReadAsync("SELECT 'waits' FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' LIMIT 1") is not null);
             await load.RunsAsync();
             Assert.False(migrating.IsCompleted, "The schema was changed under a reader.");
@@ -49,7 +49,6 @@ internal sealed class UpgradeSteps(ClusterScene scene, string earlier)
         var refused = await TryVolmanAsync(node, $"volume restore {trashed}");
         Assert.False(refused.Succeeded, refused.Output);
         Assert.Matches($"host (host2|host3) runs volman {Regex.Escape(await ReleaseTools.VersionAsync(earlier))}", refused.Errors);
-        await VolmanAsync(node, $"trash empty --yes {doomed}");
         // It is this host's turn to purge, for all.
         for (var (passes, until) = (0, await scene.Catalog.ReadAsync($"UPDATE catalog SET janitor_host_id = (SELECT id FROM hosts WHERE name = '{node.Name}'), janitor_until = now() + interval '1 hour' RETURNING janitor_until::text")); passes < 3; passes++)
         {
