@@ -29,7 +29,7 @@ install_all() {
   if dpkg-query -s volman 2>/dev/null | grep -q '^Status: .* installed$'; then fail "volman is installed from its Debian package: upgrade that, or remove it first"; fi
 
   # A daemon that runs keeps the old files open until it is started anew.
-  mkdir -p $local/lib $local/bin $units/docker.service.wants $local/share/man/man8 "${bash_completion%/*}" "${zsh_completion%/*}" "${fish_completion%/*}" /etc/volman
+  mkdir -p $local/lib $local/bin $units/docker.service.wants $local/share/man/man8 "${bash_completion%/*}" "${fish_completion%/*}" /etc/volman
   rm -rf $local/lib/volman.new
   cp -R "$here/volman" $local/lib/volman.new
   chown -R 0:0 $local/lib/volman.new
@@ -40,7 +40,8 @@ install_all() {
   ln -sfn ../volman-announce.service $units/docker.service.wants/volman-announce.service
   cp "$here/volman.8" $local/share/man/man8
   cp "$here/completions/volman" "$bash_completion"
-  cp "$here/completions/_volman" "$zsh_completion"
+  # That directory is zsh's own.
+  if [ -d "${zsh_completion%/*}" ]; then cp "$here/completions/_volman" "$zsh_completion"; fi
   cp "$here/completions/volman.fish" "$fish_completion"
   mkdir -p $local/share/doc/volman
   cp "$here/doc"/* "$here/LICENSE" $local/share/doc/volman
@@ -63,7 +64,7 @@ remove_all() {
     $local/share/man/man8/volman.8 "$bash_completion" "$zsh_completion" "$fish_completion" /etc/volman/volman.json /etc/default/volman
   # What install_all may have made.
   for directory in $units/docker.service.wants $units $local/lib/systemd $local/share/man/man8 "${bash_completion%/*}" $local/share/bash-completion \
-    "${zsh_completion%/*}" $local/share/zsh "${fish_completion%/*}" $local/share/fish $local/share/doc /etc/volman; do
+    "${fish_completion%/*}" $local/share/fish $local/share/doc /etc/volman; do
     rmdir "$directory" 2>/dev/null || true
   done
   systemctl daemon-reload
