@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Makes the Debian package of volman, and an archive for other distributions with systemd.
 #
-# usage: eng/package.sh [--arch ARCH] [--output DIR] [--version VERSION]
+# usage: eng/package.sh [--arch ARCH] [--output DIR] [--version VERSION] [--program DIR]
 #   --arch ARCH        amd64 or arm64; that of this machine if not given
 #   --output DIR       artifacts/packages if not given
 #   --version VERSION  another version than that of Directory.Build.props
+#   --program DIR      a folder that `dotnet publish src/VolumeManager -c Release -p:PublishProfile=Package -o DIR` has made
+#                      already; without it that is done here
 #
 # DIR/volman_VERSION_ARCH.deb      apt install ./volman_VERSION_ARCH.deb
 # DIR/volman_VERSION_ARCH.tar.gz   unpack it and run its install.sh
@@ -15,10 +17,10 @@ set -euo pipefail
 # shellcheck source=eng/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-arch=$(dpkg --print-architecture) output=$ROOT/artifacts/packages version=''
+arch=$(dpkg --print-architecture) output=$ROOT/artifacts/packages version='' program=''
 while (($#)); do
   case $1 in
-    --arch | --output | --version)
+    --arch | --output | --version | --program)
       [ -n "${2-}" ] || fail "$1 needs a value; see --help"
       declare "${1#--}=$2"
       shift
@@ -33,9 +35,10 @@ case $arch in
   arm64) runtime=linux-arm64 ;;
   *) fail "there is no package for $arch: use amd64 or arm64" ;;
 esac
-cd "$ROOT"
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
+if [ -n "$program" ]; then program=$(cd "$program" && pwd) || fail "there is no folder $program"; fi
+cd "$ROOT"
 [ -n "$version" ] || version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
 if [ -z "${SOURCE_DATE_EPOCH-}" ]; then
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null) || fail "this is no git repository: set SOURCE_DATE_EPOCH to the seconds since 1970 that the files shall bear"
@@ -50,7 +53,6 @@ trap 'exit 130' INT TERM HUP
 deb=$work/deb doc=$work/deb/usr/share/doc/volman
 mkdir -p "$deb/DEBIAN"
 
-say "==> publish volman $version for $runtime"
 # With intermediate files of its own: other builds may be under way in the same tree.
 publish() { # publish DIR ARGUMENTS...
   local log=$work/publish.log
@@ -59,7 +61,17 @@ publish() { # publish DIR ARGUMENTS...
     fail "dotnet publish failed: see above"
   }
 }
-publish "$deb/usr/lib/volman" --runtime "$runtime" -p:PublishProfile=Package
+if [ -n "$program" ]; then
+  [ "$("$program/volman" --version)" = "$version" ] || fail "$program/volman is not volman $version: publish it anew"
+  mkdir -p "$deb/usr/lib"
+  cp -R "$program" "$deb/usr/lib/volman"
+else
+  say "==> publish volman $version for $runtime"
+  publish "$deb/usr/lib/volman" --runtime "$runtime" -p:PublishProfile=Package
+fi
+
+find "$deb/usr/lib/volman" -type f ! -name volman -exec chmod 644 {} +
+chmod 755 "$deb/usr/lib/volman/volman"
 
 # What the command line tells of itself needs a program that runs here.
 volman=$deb/usr/lib/volman/volman
@@ -88,9 +100,6 @@ told "$deb/usr/share/zsh/vendor-completions/_volman" completion zsh
 told "$deb/usr/share/fish/vendor_completions.d/volman.fish" completion fish
 install -m 644 README.md docs/options.md docs/operations.md docs/postgresql.sql "$doc"
 install -m 644 CHANGELOG.md "$doc/NEWS.md"
-find "$deb" -name '*.so' -exec chmod 644 {} +
-find "$deb" -name '*.dll' -exec chmod 644 {} +
-find "$deb" -name '*.json' -exec chmod 644 {} +
 
 # The archive is the same files, below /usr/local.
 archive=$work/volman_${version}_$arch

@@ -70,7 +70,8 @@ remove_sockets() {
   done
   spec=/etc/docker/plugins/$(basename "$socket" .sock).spec
   if [ -f "$spec" ] && [ "$(tr -d '[:space:]' <"$spec")" = "unix://$socket" ]; then rm -f "$spec"; fi
-  rmdir /run/docker/plugins 2>/dev/null || true
+  # Where no engine has run since the boot, volman has made the directory.
+  if [ "$(ls -A /run/docker 2>/dev/null)" = plugins ]; then rmdir /run/docker/plugins /run/docker 2>/dev/null || true; fi
 }
 
 # Why the data stays, in words, or nothing when no volume is left.

@@ -20,7 +20,7 @@ public sealed class DebianPackages : IDisposable
 
     public DebianPackages()
     {
-        _current = new(() => BuildAsync(Repository, Path.Combine(_folder.FullName, "current")));
+        _current = new(() => BuildAsync(Repository, Path.Combine(_folder.FullName, "current"), "--program", DaemonBinary.Folder));
         _next = new(() => BuildAsync(Repository, Path.Combine(_folder.FullName, "next"), "--version", NextVersion));
     }
 

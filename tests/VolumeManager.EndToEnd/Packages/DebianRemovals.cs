@@ -86,7 +86,7 @@ public sealed class DebianRemovals(DebianPackages packages, ITestOutputHelper ou
     /// <summary>All that there is on the machine's disk and below /run, but what packages, the engine and systemd note for themselves.</summary>
     internal static async Task<string[]> FilesAsync(DebianMachine machine) => (await machine.ShAsync("""
         find / /run -xdev ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' ! -path '/run/systemd/*' \
-          ! -path '/run/docker/*' ! -path '/run/containerd/*' ! -path '/run/docker.pid' ! -path '/run/log/*' ! -path '/run/udev/*' ! -path '/exchange/*' ! -path '/root/*' ! -path '/tmp/systemd-private*' ! -path '/var/tmp/systemd-private*'
+          ! -path '/run/docker/*' ! -path '/run/containerd/*' ! -path '/run/docker.pid' ! -path '/run/agetty.reload' ! -path '/run/log/*' ! -path '/run/udev/*' ! -path '/exchange/*' ! -path '/root/*' ! -path '/tmp/systemd-private*' ! -path '/var/tmp/systemd-private*'
         ls -d /run/docker/plugins 2>/dev/null || true
         """)).Split('\n');
 
