@@ -83,13 +83,13 @@ internal sealed class DebianMachine : IAsyncDisposable
     /// <summary>Copies a file into the machine.</summary>
     public string Put(string file)
     {
-        File.Copy(file, _folder[Path.GetFileName(file)], overwrite: true);
+        File.Copy(file, Path.Combine(_folder["exchange"], Path.GetFileName(file)), overwrite: true);
         return $"{Exchange}/{Path.GetFileName(file)}";
     }
 
     public async Task ImportImageAsync()
     {
-        await Image.WriteAsync(_folder["image.tar"], EngineRoot.Find(await _packages.RootAsync(), "busybox")!);
+        await Image.WriteAsync(_folder["exchange/image.tar"], EngineRoot.Find(await _packages.RootAsync(), "busybox")!);
         await DockerAsync($"import {Exchange}/image.tar {Image.Name}");
     }
 

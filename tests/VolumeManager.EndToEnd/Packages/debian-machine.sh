@@ -4,7 +4,7 @@
 #
 #   unshare --mount --pid --fork --kill-child sh debian-machine.sh FOLDER ROOT NAME
 #
-# FOLDER   the machine's disk, seen inside as /exchange
+# FOLDER   the machine's disk; the machine sees FOLDER/exchange as /exchange
 # ROOT     the root file system. It is never written to: the machine writes to FOLDER
 # NAME     what its kernel calls it, and the control group that all of it is in
 set -e
@@ -23,7 +23,7 @@ for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
     echo 0 >"$tree/$name/cgroup.procs"
 done
 
-mkdir -p "$folder/upper" "$folder/work" "$folder/docker" "$folder/containerd" "$folder/root"
+mkdir -p "$folder/upper" "$folder/work" "$folder/docker" "$folder/containerd" "$folder/exchange" "$folder/root"
 mount -t overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/root"
 cd "$folder/root"
 echo "$name" >etc/hostname
@@ -37,9 +37,12 @@ END
 mount -t tmpfs tmpfs /run
 cd /
 # Layers upon layers the engine could not mount: it gets directories of the disk.
-systemd-nspawn --quiet --boot --settings=no --register=no --keep-unit --directory="$folder/root" --machine="$name" --private-network \
-    --capability=all --system-call-filter=@known --resolv-conf=off --timezone=off --link-journal=no --console=read-only \
-    --bind="$folder/docker:/var/lib/docker" --bind="$folder/containerd:/var/lib/containerd" --bind="$folder:/exchange" \
-    </dev/null >"$folder/console" 2>&1 &
+boot() {
+    systemd-nspawn --quiet --boot --settings=no --register=no --keep-unit --directory="$folder/root" --machine="$name" --private-network \
+        --capability=all --system-call-filter=@known --resolv-conf=off --timezone=off --link-journal=no --console=read-only \
+        --bind="$folder/docker:/var/lib/docker" --bind="$folder/containerd:/var/lib/containerd" --bind="$folder/exchange:/exchange"
+}
+# 133: the machine asked for a reboot.
+(code=133; while [ $code = 133 ]; do code=0; boot || code=$?; done) </dev/null >"$folder/console" 2>&1 &
 echo booting
 cat >/dev/null
