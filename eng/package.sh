@@ -63,6 +63,7 @@ publish() { # publish DIR ARGUMENTS...
 }
 if [ -n "$program" ]; then
   [ "$("$program/volman" --version)" = "$version" ] || fail "$program/volman is not volman $version: publish it anew"
+  [ -e "$program/libcoreclr.so" ] || fail "$program needs .NET on the host: publish it with -p:PublishProfile=Package"
   mkdir -p "$deb/usr/lib"
   cp -R "$program" "$deb/usr/lib/volman"
 else

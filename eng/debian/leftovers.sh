@@ -97,6 +97,7 @@ remove_data_or_tell() {
   if [ -n "$reason" ]; then
     if [ -d "$state" ] || [ -d "$data" ]; then
       echo "volman: the volumes' data in $data and their catalog in $state are left ($reason). To delete both for good:"
+      if [ -n "$(mounts_below "$mounts")" ]; then echo "  (first stop the containers, and unmount what is below $mounts)"; fi
       if [ "${data#"$state"/}" != "$data" ]; then echo "  rm -rf --one-file-system $state"; else echo "  rm -rf --one-file-system $data $state"; fi
     fi
     return 0

@@ -31,7 +31,7 @@ if [ ! -e "$dir/usr/sbin/dockerd" ]; then
   say "making bookworm from $mirror in $dir (some 150 MB to fetch)"
   mmdebstrap --quiet --variant=minbase --include="$contents" \
     --aptopt='Acquire::Check-Valid-Until "false"' --aptopt="$options" \
-    --customize-hook='rm -rf "$1"/usr/share/locale/* "$1"/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
     bookworm "$dir.partial" "$mirror" ||
     fail "no bookworm from $mirror: see above what mmdebstrap said"
   mv "$dir.partial" "$dir"
