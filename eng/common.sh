@@ -92,6 +92,7 @@ package_of() {
     mkfs.xfs) say xfsprogs ;;
     ssh | ssh-keygen) say openssh-client ;;
     dropbearkey) say dropbear-bin ;;
+    systemd-nspawn) say systemd-container ;;
     postgres | psql) say postgresql ;;
     *) say "$1" ;;
   esac
