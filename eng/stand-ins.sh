@@ -34,15 +34,22 @@ work=''
 
 path_of() { say "$cache/$(tr '/:' '--' <<<"${1##*/}")-$made_by"; }
 
-# debian TAR PACKAGE,...: as small as the official slim images, which leave out the same files.
+# debian TAR PACKAGE,... [HOOK]: as small as the official slim images, which leave out the same files, and whose apt
+# keeps neither packages nor caches. HOOK runs at the end, its $1 is the root.
 debian() {
   local tar=$1 include=$2 exclude files=()
+  cat >"$work/no-caches" <<'END'
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb"; };
+END
   for exclude in man doc info locale lintian linda groff; do files+=(--dpkgopt="path-exclude=/usr/share/$exclude/*"); done
   apt_access >"$work/apt.conf"
   # mmdebstrap leaves both kinds of options in the root: what is installed there later goes the same way.
   mmdebstrap --quiet --variant=minbase ${include:+--include="$include"} "${files[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt="$work/apt.conf" \
     --customize-hook='rm -f "$1/etc/resolv.conf" "$1/etc/hostname"' --customize-hook="${3:-true}" \
+    --customize-hook="cp '$work/no-caches' \"\$1/etc/apt/apt.conf.d/no-caches\"" --customize-hook='rm -f "$1"/var/cache/apt/*.bin' \
     "$suite" "$tar" "$(debian_mirror)" || fail "no $suite from $(debian_mirror): see above what mmdebstrap said"
 }
 
@@ -86,10 +93,12 @@ packages_of_a_build() {
 }
 
 make_postgres() {
+  # Compiling queries is a third of it, and our queries never are.
   postgres_entrypoint >"$work/entrypoint"
   chmod 755 "$work/entrypoint"
   debian "$1.partial.tar" postgresql-17 "
     cp '$work/entrypoint' \"\$1/usr/local/bin/docker-entrypoint.sh\"
+    rm -rf \"\$1/usr/lib/\"*/libLLVM* \"\$1/usr/lib/postgresql/17/lib/bitcode\" \"\$1/usr/lib/postgresql/17/lib/\"llvmjit*
     rm -rf \"\$1/var/lib/postgresql/17\" \"\$1/etc/postgresql/17\"
     mkdir -p \"\$1/docker-entrypoint-initdb.d\" \"\$1/var/lib/postgresql/data\"
     chroot \"\$1\" chown -R postgres:postgres /var/lib/postgresql"
@@ -132,7 +141,7 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
   pg_ctl -D "$PGDATA" -m fast -w stop
   unset PGUSER PGDATABASE
 fi
-if [ "$1" = postgres ]; then set -- "$@" -c 'listen_addresses=*'; fi
+if [ "$1" = postgres ]; then set -- "$@" -c 'listen_addresses=*' -c jit=off; fi
 exec "$@"
 END
 }
