@@ -45,6 +45,7 @@ DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives
 END
   for exclude in man doc info locale lintian linda groff; do files+=(--dpkgopt="path-exclude=/usr/share/$exclude/*"); done
   apt_access >"$work/apt.conf"
+  # shellcheck disable=SC2016 # the hooks' own arguments
   # mmdebstrap leaves both kinds of options in the root: what is installed there later goes the same way.
   mmdebstrap --quiet --variant=minbase ${include:+--include="$include"} "${files[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt="$work/apt.conf" \

@@ -7,7 +7,10 @@ namespace VolumeManager.EndToEnd.Packages;
 public sealed class ImageBuilds : IAsyncLifetime
 {
     public const string Collection = "images";
-    public const string Image = "volman";
+
+    /// <summary>What it built. Compose may give the name volman to a build of its own.</summary>
+    public const string Image = "volman:built";
+
     static readonly TimeSpan s_build = TimeSpan.FromMinutes(15);
 
     readonly Dictionary<EngineKind, ImageEngine> _engines = [];
@@ -32,6 +35,7 @@ public sealed class ImageBuilds : IAsyncLifetime
             clock.Restart();
             var build = await engine.OnThisMachineAsync(s_build, Path.Combine(engine.Clone.Root, "eng/image.sh"), "--progress=plain");
             output.WriteLine(build.MustSucceed().Output.Split('\n')[^1]);
+            await engine.DockerAsync("tag", "volman:latest", Image);
             output.WriteLine($"build: {clock.Elapsed.TotalSeconds:0} s");
         }
         catch
