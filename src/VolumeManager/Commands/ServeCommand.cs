@@ -23,11 +23,17 @@ internal static partial class ServeCommand
     {
         var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
         var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
-        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
+        var managed = ManagedPlugin.Flag();
+        command.Options.Add(managed);
+        command.SetAction(async (parsed, cancellation) =>
         {
-            var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
-            return RunAsync(settings, log, cancellation);
-        }));
+            var exitCode = await CommandLine.RunAsync(() =>
+            {
+                var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+                return RunAsync(settings, log, cancellation);
+            });
+            return parsed.GetValue(managed) ? await ManagedPlugin.EndAsync(exitCode, cancellation) : exitCode;
+        });
         return command;
     }
 
