@@ -30,6 +30,7 @@ internal static partial class ServeCommand
             var exitCode = await CommandLine.RunAsync(() =>
             {
                 var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+                if (parsed.GetValue(managed)) ManagedPlugin.Recognise(settings);
                 return RunAsync(settings, log, cancellation);
             });
             return parsed.GetValue(managed) ? await ManagedPlugin.EndAsync(exitCode, cancellation) : exitCode;
