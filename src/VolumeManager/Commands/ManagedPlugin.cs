@@ -46,17 +46,10 @@ internal static class ManagedPlugin
     /// <summary>An engine starts a plugin that ends anew at once, without a pause and without end, and that in the middle of an <c>enable</c> that waits for its socket.
     /// So one that cannot start waits until the engine has given up and ends it.</summary>
     /// <returns>The exit code.</returns>
-    internal static async Task<int> EndAsync(int exitCode, CancellationToken cancellation)
+    internal static async Task<int> EndAsync(int exitCode)
     {
-        try
-        {
-            if (exitCode != 0) await Task.Delay(Patience, cancellation);
-        }
-        catch (OperationCanceledException)
-        {
-            // SIGTERM
-        }
-
+        // SIGTERM ends it before.
+        if (exitCode != 0) await Task.Delay(Patience);
         return exitCode;
     }
 }

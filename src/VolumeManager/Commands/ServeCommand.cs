@@ -33,7 +33,7 @@ internal static partial class ServeCommand
                 if (parsed.GetValue(managed)) ManagedPlugin.Recognise(settings);
                 return RunAsync(settings, log, cancellation);
             });
-            return parsed.GetValue(managed) ? await ManagedPlugin.EndAsync(exitCode, cancellation) : exitCode;
+            return parsed.GetValue(managed) ? await ManagedPlugin.EndAsync(exitCode) : exitCode;
         });
         return command;
     }

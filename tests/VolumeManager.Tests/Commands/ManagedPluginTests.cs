@@ -49,7 +49,6 @@ public sealed class ManagedPluginTests : IDisposable
         var clock = Stopwatch.StartNew();
         await ShellCommand.RunAsync("kill", $"{volman.Id}");
         await volman.WaitForExitAsync();
-        Assert.Equal(1, volman.ExitCode);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
     }
 }
