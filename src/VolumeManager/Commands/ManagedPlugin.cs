@@ -43,13 +43,40 @@ internal static class ManagedPlugin
         }
     }
 
+    /// <summary>
+    /// An engine that was killed ends the plugin that survived it, starts it anew, and may take the propagated mount away only then (moby, Manager.HandleExitEvent; seen with 20.10):
+    /// what is mounted there reaches no container. For a plugin that ends it makes that mount anew.
+    /// </summary>
+    /// <exception cref="VolumeException">That is so, and was not tried just now.</exception>
+    internal static void EndIfCutOff(Settings settings)
+    {
+        if (MountPropagation.ReachesInit(settings.MountRoot)) return;
+        // Where process 1 is not in the engine's mount namespace it never sees our mounts, and all is well.
+        var tried = Path.Combine(settings.MountRoot, ".started-anew");
+        if (File.Exists(tried) && DateTime.UtcNow - File.GetLastWriteTimeUtc(tried) < TimeSpan.FromMinutes(1)) return;
+        File.WriteAllText(tried, "");
+        throw new CutOffException($"what is mounted under {settings.MountRoot} would not be seen by the engine: ending, to be started anew with a mount that is");
+    }
+
+    sealed class CutOffException(string message) : VolumeException(message);
+
     /// <summary>An engine starts a plugin that ends anew at once, without a pause and without end, and that in the middle of an <c>enable</c> that waits for its socket.
     /// So one that cannot start waits until the engine has given up and ends it.</summary>
-    /// <returns>The exit code.</returns>
-    internal static async Task<int> EndAsync(int exitCode)
+    internal static async Task ServeAsync(Func<(Settings Settings, LogSettings Log)> bind, Func<(Settings Settings, LogSettings Log), Task> serve)
     {
-        // SIGTERM ends it before.
-        if (exitCode != 0) await Task.Delay(Patience);
-        return exitCode;
+        try
+        {
+            var bound = bind();
+            Recognise(bound.Settings);
+            EndIfCutOff(bound.Settings);
+            await serve(bound);
+        }
+        catch (Exception e) when (e is VolumeException and not CutOffException or Catalog.CatalogSchemaException)
+        {
+            await Console.Error.WriteLineAsync($"volman: {e.Message}");
+            // SIGTERM ends it before.
+            await Task.Delay(Patience);
+            throw;
+        }
     }
 }

@@ -25,16 +25,16 @@ internal static partial class ServeCommand
         var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
         var managed = ManagedPlugin.Flag();
         command.Options.Add(managed);
-        command.SetAction(async (parsed, cancellation) =>
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() => parsed.GetValue(managed)
+            ? ManagedPlugin.ServeAsync(() => SettingsBinder.Bind(key => parsed.GetValue(flags[key])), bound => RunAsync(bound.Settings, bound.Log, cancellation))
+            : ServeAsync(parsed, cancellation)));
+
+        Task ServeAsync(ParseResult parsed, CancellationToken cancellation)
         {
-            var exitCode = await CommandLine.RunAsync(() =>
-            {
-                var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
-                if (parsed.GetValue(managed)) ManagedPlugin.Recognise(settings);
-                return RunAsync(settings, log, cancellation);
-            });
-            return parsed.GetValue(managed) ? await ManagedPlugin.EndAsync(exitCode) : exitCode;
-        });
+            var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+            return RunAsync(settings, log, cancellation);
+        }
+
         return command;
     }
 

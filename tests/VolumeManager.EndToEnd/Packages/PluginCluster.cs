@@ -1,4 +1,3 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Machines;
@@ -69,11 +68,7 @@ internal sealed class PluginCluster : IAsyncDisposable
     }
 
     /// <summary>To remove the volume is asked of the second host's plugin, whose engine would refuse it first.</summary>
-    public async Task<string> RemoveElsewhereAsync()
-    {
-        using var plugin = new PluginClient(await _hosts[1]!.SocketAsync());
-        return await plugin.CallAsync("Remove", new { Name = Path.GetFileName(Directory.EnumerateDirectories(Data).Single(path => !Path.GetFileName(path).StartsWith('.'))) });
-    }
+    public Task<string> RemoveElsewhereAsync(string volume) => _hosts[1]!.CallVolmanAsync("Remove", $$"""{"Name": "{{volume}}"}""");
 
     public async ValueTask DisposeAsync()
     {

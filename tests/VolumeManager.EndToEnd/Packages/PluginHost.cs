@@ -93,6 +93,10 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
 
     public async Task<bool> IsEnabledAsync() => await DockerAsync($"plugin inspect --format {{{{.Enabled}}}} {Plugin}") == "true";
 
+    /// <summary>A call to volman past the engine, by a process of the machine. Gives the answer.</summary>
+    public async Task<string> CallVolmanAsync(string verb, string request) => (await Command.RunAsync(Engine.Deadline, "nsenter",
+        ["--target", $"{_machine.Init}", "--pid", "--", "curl", "--silent", "--show-error", "--unix-socket", await SocketAsync(), "--data", request, $"http://volman/VolumeDriver.{verb}"])).MustSucceed().Output;
+
     /// <summary>The socket at which the engine finds the plugin, by a way that is short enough for a socket's path.</summary>
     public async Task<string> SocketAsync()
     {

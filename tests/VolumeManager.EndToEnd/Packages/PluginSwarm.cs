@@ -38,7 +38,7 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
                 Assert.Equal("global node1 node2 node3 ", await Poll.ForAsync("global node1 node2 node3 ",
                     () => host.DockerAsync("volume inspect --format", "{{.Scope}} {{range .Status.Holders}}{{.Host}} {{end}}", Volume)));
             }
-            Assert.Contains("in use on host", await cluster.RemoveElsewhereAsync(), StringComparison.Ordinal);
+            Assert.Contains("in use on host", await cluster.RemoveElsewhereAsync(Volume), StringComparison.Ordinal);
 
             await first.DockerAsync($"service rm {Service}");
             foreach (var host in cluster.Hosts)

@@ -22,7 +22,7 @@ public sealed class PluginEngine28Attribute : EngineAttribute
 /// <summary>What is needed to make plugins, and to hand them from one engine to another.</summary>
 internal static class PluginTools
 {
-    static readonly string[] s_host = ["docker", "docker-registry", "mmdebstrap", "tar"];
+    static readonly string[] s_host = ["curl", "docker", "docker-registry", "mmdebstrap", "tar"];
 
     /// <summary>Null when the tests can run.</summary>
     public static string? WhyNot(EngineKind kind)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Machines;
 
@@ -61,16 +60,15 @@ public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
         await using var scene = await hosts.SceneAsync(engine, output);
         var volume = await scene.CreateVolumeAsync();
         await scene.StartContainerAsync("holds", $"--user 1234 --volume {volume}:/x");
-        using var plugin = new PluginClient(await scene.Host.SocketAsync());
-        var id = await CallerAsync(scene, volume);
-        await plugin.CallAsync("Unmount", new { Name = volume, ID = id });
+        await scene.Host.CallVolmanAsync("Unmount", $$"""{"Name": "{{volume}}", "ID": "{{await CallerAsync(scene, volume)}}"}""");
         await scene.IsMountedAsync(volume, count: 0);
 
-        Assert.Contains("a container or another mount still has", await plugin.CallAsync("Remove", new { Name = volume }), StringComparison.Ordinal);
+        var remove = $$"""{"Name": "{{volume}}"}""";
+        Assert.Contains("a container or another mount still has", await scene.Host.CallVolmanAsync("Remove", remove), StringComparison.Ordinal);
 
         await scene.DockerAsync("exec --user 0 holds touch /x/f");
         await scene.DockerAsync("rm --force holds");
-        Assert.Equal("", await plugin.CallAsync("Remove", new { Name = volume }));
+        Assert.Equal("""{"Err":""}""", await scene.Host.CallVolmanAsync("Remove", remove));
         await scene.EndsCleanAsync();
     }
 
