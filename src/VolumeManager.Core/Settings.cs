@@ -44,6 +44,9 @@ internal sealed record Settings
     /// <summary>Where this host mounts NFS exports, for itself.</summary>
     internal string NfsRoot => $"{StateDirectory}/nfs";
 
+    /// <summary>Which process was this host's engine when the daemon last looked.</summary>
+    internal string EngineFile => $"{StateDirectory}/engine";
+
     public string HostName { get; init; } = Environment.MachineName;
 
     /// <summary>A PostgreSQL connection string: the catalog that many hosts share. Empty: this host has a catalog of its own. A secret, never shown.</summary>

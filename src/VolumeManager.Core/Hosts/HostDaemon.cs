@@ -53,6 +53,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     {
         // The mount root's own path has no symbolic links: mountinfo knows none.
         var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
+        engine.Recall(EngineProcess.Read(settings.EngineFile, host.BootId));
         var exports = new ExportTable(
             settings, OpenRoot("data-root", settings.DataRoot), settings.ExportDirectory.Length > 0 ? OpenRoot("export-directory", settings.ExportDirectory) : null);
         VolumeCatalog catalog = settings.Database.Length > 0
@@ -63,6 +64,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         try
         {
             engine.Raised = daemon.RecordEngineStart;
+            engine.Found = () => Wake(daemon._reconcile);
             // An engine that came while we were opening.
             if (engine.Current != written) daemon.RecordEngineStart();
             if (!exports.Local.IsThere && !(catalog is LocalCatalog local ? await local.HasDataAsync() : catalog.Index.All.Any(v => v.Backend == "local"))) exports.Local.BeginAnew();

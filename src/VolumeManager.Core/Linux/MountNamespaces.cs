@@ -31,14 +31,25 @@ internal static class MountNamespaces
     /// <summary>An engine has called whose process has no number here (unix(7), SO_PEERCRED): it and its containers are in another process namespace.</summary>
     internal static void DoNotSee() => s_areSeen = false;
 
+    /// <summary>A path as every copy of our tree shows it, wherever that is mounted: the location of its folder, and its name there.</summary>
+    readonly record struct Place(Location Folder, string Name)
+    {
+        internal static Place? Of(string path, List<MountInfo> mounts) =>
+            Path.GetDirectoryName(path) is { } folder && mounts.Exists(m => MountInfo.IsAtOrBelow(folder, m.MountPoint))
+                ? new Place(Location.Of(folder, mounts), Path.GetFileName(path))
+                : null;
+    }
+
     /// <summary>For each of <paramref name="locations"/>, whether some namespace has it or a part of it mounted elsewhere than at its place in our own tree.</summary>
     /// <param name="locations">Each with the path at which volman itself mounts it: copies of the host's tree in other namespaces show it there, and hold nothing. Nor does
-    /// a disk that is mounted at the directory's own path.</param>
+    /// a disk that is mounted at the directory's own path. Both go by other paths where volman runs in a container: they are known by what their folders are.</param>
     /// <returns>The targets that are held.</returns>
     internal static HashSet<string> FindHeld(IReadOnlyCollection<(string Target, Location Location, string Path)> locations)
     {
         // What cannot be seen must count as held.
         if (!AreSeen) return [.. locations.Select(l => l.Target)];
+        var ours = MountInfo.Read();
+        var searched = locations.Select(l => (l.Target, l.Location, Mounted: Place.Of(l.Target, ours), Lies: Place.Of(l.Path, ours))).ToList();
         var held = new HashSet<string>(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var process in Directory.EnumerateDirectories("/proc"))
@@ -47,14 +58,16 @@ internal static class MountNamespaces
             if (!int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out _)) continue;
             try
             {
-                if (new FileInfo($"{process}/ns/mnt").LinkTarget is not { } mountNamespace || seen.Contains(mountNamespace)) continue;
+                // Who may not trace a process (a managed plugin: ptrace(2)) does not learn the name of its namespace, but may read its mounts.
+                var mountNamespace = new FileInfo($"{process}/ns/mnt").LinkTarget;
+                if (mountNamespace is not null && seen.Contains(mountNamespace)) continue;
                 var mounts = MountInfo.Read(id);
-                seen.Add(mountNamespace);
+                if (mountNamespace is not null) seen.Add(mountNamespace);
                 foreach (var mount in mounts)
                 {
-                    foreach (var (target, location, path) in locations)
+                    foreach (var (target, location, mounted, lies) in searched)
                     {
-                        if (mount.MountPoint != target && mount.MountPoint != path && location.Holds(mount)) held.Add(target);
+                        if (location.Holds(mount) && !(Place.Of(mount.MountPoint, mounts) is { } place && (place == mounted || place == lies))) held.Add(target);
                     }
                 }
             }

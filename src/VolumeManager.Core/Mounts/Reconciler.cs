@@ -16,6 +16,8 @@ internal sealed partial class Reconciler(
 {
     readonly VolumeIndex index = catalog.Index;
 
+    EngineProcess? _kept;
+
     // One volume whose disk hangs must not keep the others from being mended.
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -26,12 +28,16 @@ internal sealed partial class Reconciler(
         var held = await mounts.FindHeldAsync([.. claimed.Where(v => !Mounter.IsMounted(mounts.TargetOf(v.Name)))], cancellation);
         await Task.WhenAll(claimed.Select(v => DropAsync(
             v.Name, m => m.BootId != host.BootId || (!Mounter.IsMounted(mounts.TargetOf(v.Name)) && !held.Contains(v.Name)), "nothing was mounted at the daemon's start")));
+        // Somebody took mounts down behind our back: an engine that was told to disable its managed plugin by force. Containers may have ended since whose Unmount it
+        // could not send, beside others that go on. Which those were nobody knows: so the claims until now end with the last container that holds the volume.
+        if (index.All.Any(v => HasMountsHere(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name)))) host.Engine.Raise();
     }
 
     /// <summary>One pass over everything. What fails for one volume is logged, and tried again in the next pass.</summary>
     internal async Task ReconcileAsync(CancellationToken cancellation)
     {
         await catalog.FlushAsync();
+        KeepEngine();
         await DropDeadEngineAsync(cancellation);
         await MendUnmountedAsync(cancellation);
         foreach (var volume in index.All.Where(v => !v.IsLiving && HasMountsHere(v))) await TryAsync(volume.Name, FollowAsync, cancellation);
@@ -46,6 +52,21 @@ internal sealed partial class Reconciler(
 
         await SeeToExportsAsync();
         await LearnLimitsAsync(cancellation);
+    }
+
+    /// <summary>Writes down which process the engine is, after its generation: a daemon that was killed between the two counts an engine twice, which harms nothing.</summary>
+    void KeepEngine()
+    {
+        if (host.Engine.Process is not { } engine || engine == _kept) return;
+        try
+        {
+            engine.Write(settings.EngineFile, host.BootId);
+            _kept = engine;
+        }
+        catch (IOException e)
+        {
+            LogNotSeen(settings.EngineFile, e.Message);
+        }
     }
 
     /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>

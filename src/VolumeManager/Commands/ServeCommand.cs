@@ -23,11 +23,18 @@ internal static partial class ServeCommand
     {
         var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
         var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
-        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
+        var managed = ManagedPlugin.Flag();
+        command.Options.Add(managed);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() => parsed.GetValue(managed)
+            ? ManagedPlugin.ServeAsync(() => SettingsBinder.Bind(key => parsed.GetValue(flags[key])), bound => RunAsync(bound.Settings, bound.Log, cancellation))
+            : ServeAsync(parsed, cancellation)));
+
+        Task ServeAsync(ParseResult parsed, CancellationToken cancellation)
         {
             var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
             return RunAsync(settings, log, cancellation);
-        }));
+        }
+
         return command;
     }
 

@@ -29,7 +29,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         return http.Request.Path.Value switch
         {
             "/Plugin.Activate" => ActivateAsync(http),
-            "/VolumeDriver.Capabilities" => Answer.TextAsync(http, _isGlobal ? """{"Capabilities":{"Scope":"global"}}"""u8 : """{"Capabilities":{"Scope":"local"}}"""u8),
+            "/VolumeDriver.Capabilities" => CapabilitiesAsync(http),
             "/VolumeDriver.Get" => TellAsync(http, GetAsync),
             "/VolumeDriver.List" => TellAsync(http, ListAsync),
             "/VolumeDriver.Path" => TellAsync(http, PathAsync),
@@ -57,8 +57,15 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
 
     Task ActivateAsync(HttpContext http)
     {
-        engine.Raise();
+        engine.Raise(EngineConnection.CallerOf(http));
         return Answer.TextAsync(http, """{"Implements":["VolumeDriver"]}"""u8);
+    }
+
+    /// <summary>Engines ask this once, and of a managed plugin, which gets no Activate, before whatever else they ask.</summary>
+    Task CapabilitiesAsync(HttpContext http)
+    {
+        if (EngineConnection.CallerOf(http) is { } caller) engine.Meet(caller);
+        return Answer.TextAsync(http, _isGlobal ? """{"Capabilities":{"Scope":"global"}}"""u8 : """{"Capabilities":{"Scope":"local"}}"""u8);
     }
 
     /// <summary>Answers a question, or closes the connection: whatever fails here must not look like "no such volume".</summary>

@@ -72,6 +72,28 @@ public sealed class MountNamespacesTests : IDisposable
     }
 
     [Fact]
+    public async Task A_copy_of_our_tree_at_another_path_holds_nothing()
+    {
+        var (source, target) = await BoundAsync("v");
+        // So an engine sees what its managed plugin mounts.
+        await ShellCommand.RunAsync("mount", "--rbind", _folder.Of("mnt"), _folder.Make("propagated"));
+        Assert.Empty(Held(source, target));
+        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
+        Assert.Equal([target], Held(source, target));
+    }
+
+    [Fact]
+    public async Task A_container_that_has_it_at_the_path_where_we_mount_it_holds_it()
+    {
+        var (source, target) = await BoundAsync("v");
+        var inside = _folder.Make("container");
+        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", inside);
+        var hidden = $"mount --bind {target} {_folder.Make("kept")} && mount --rbind {inside} {_folder.Of("mnt")} && mkdir {target} && mount --move {_folder.Of("kept")} {target}";
+        await using var container = await HoldingProcess.RunAsync(hidden);
+        Assert.Equal([target], Held(source, target));
+    }
+
+    [Fact]
     public async Task A_part_of_it_mounted_in_another_namespace_holds_it()
     {
         var (source, target) = await BoundAsync("v");

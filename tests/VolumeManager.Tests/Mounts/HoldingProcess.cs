@@ -9,10 +9,16 @@ internal sealed class HoldingProcess : IAsyncDisposable
 
     HoldingProcess(Process process) => _process = process;
 
-    internal static async Task<HoldingProcess> StartAsync(string source, string at)
+    internal static Task<HoldingProcess> StartAsync(string source, string at)
     {
         Directory.CreateDirectory(at);
-        var start = new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "sh", "-c", "mount --bind \"$0\" \"$1\" && umount \"$0\" && echo held && exec sleep 600", source, at])
+        return RunAsync("mount --bind \"$0\" \"$1\" && umount \"$0\"", source, at);
+    }
+
+    /// <param name="script">What makes its mounts.</param>
+    internal static async Task<HoldingProcess> RunAsync(string script, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "sh", "-c", $"{script} && echo held && exec sleep 600", .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using VolumeManager.Commands;
+using VolumeManager.Tests.Linux;
+
+namespace VolumeManager.Tests.Commands;
+
+public sealed class ManagedPluginTests : IDisposable
+{
+    readonly ScratchFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    Settings With(string state) => new() { StateDirectory = _folder.Of(state), MountRoot = _folder.Of("mnt") };
+
+    [Fact]
+    public void The_state_directory_of_before_is_recognised()
+    {
+        ManagedPlugin.Recognise(With("state"));
+        ManagedPlugin.Recognise(With("state"));
+        Directory.Move(_folder.Of("state"), _folder.Of("moved"));
+        ManagedPlugin.Recognise(With("moved"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Another_state_directory_is_refused_be_it_new_or_of_another_host_and_left_as_it_is(bool hasHost)
+    {
+        if (hasHost) ManagedPlugin.Recognise(With("other") with { MountRoot = _folder.Of("other-mnt") });
+        ManagedPlugin.Recognise(With("state"));
+        var refused = Assert.Throws<VolumeException>(() => ManagedPlugin.Recognise(With("other")));
+        Assert.Contains("state.source=DIR", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(hasHost, Directory.Exists(_folder.Of("other")));
+    }
+
+    [Fact]
+    public void The_plugins_own_directory_that_cannot_be_used_is_named()
+    {
+        File.WriteAllText(_folder.Of("mnt"), "");
+        Assert.Contains(_folder.Of("mnt"), Assert.Throws<VolumeException>(() => ManagedPlugin.Recognise(With("state"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_cannot_start_says_why_at_once_and_ends_when_it_is_told_to()
+    {
+        using var volman = VolmanProcess.Start(["serve", "--managed-plugin", "--socket", "relative"]);
+        Assert.StartsWith("volman: --socket is \"relative\"", await volman.StandardError.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.False(volman.WaitForExit(500));
+        var clock = Stopwatch.StartNew();
+        await ShellCommand.RunAsync("kill", $"{volman.Id}");
+        await volman.WaitForExitAsync();
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+    }
+}
