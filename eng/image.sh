@@ -35,7 +35,7 @@ esac
 suffix=''
 if [ "$platform" != "$engine" ]; then suffix=-${platform#*/}; fi
 
-version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$ROOT/Directory.Build.props")
+version=$(version_of_tree)
 revision=$(git -C "$ROOT" describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null) || revision=unknown
 # The image's own date, for builders that know the variable: one revision, one date.
 SOURCE_DATE_EPOCH=$(git -C "$ROOT" log -1 --format=%ct 2>/dev/null || say 0)

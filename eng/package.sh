@@ -39,7 +39,7 @@ mkdir -p "$output"
 output=$(cd "$output" && pwd)
 if [ -n "$program" ]; then program=$(cd "$program" && pwd) || fail "there is no folder $program"; fi
 cd "$ROOT"
-[ -n "$version" ] || version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+[ -n "$version" ] || version=$(version_of_tree)
 if [ -z "${SOURCE_DATE_EPOCH-}" ]; then
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null) || fail "this is no git repository: set SOURCE_DATE_EPOCH to the seconds since 1970 that the files shall bear"
 fi

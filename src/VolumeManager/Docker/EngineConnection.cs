@@ -25,7 +25,8 @@ internal sealed class EngineConnection
         {
             var id = BinaryPrimitives.ReadInt32LittleEndian(peer);
             if (id == 0) MountNamespaces.DoNotSee();
-            else connection.Features.Set(new EngineConnection(id));
+            // What the daemon asks itself (ServiceManager) is no engine's question.
+            else if (id != Environment.ProcessId) connection.Features.Set(new EngineConnection(id));
         }
 
         return next(connection);

@@ -57,6 +57,8 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         reply = await _operator.SendAsync("DELETE", "/v1/trash");
         Assert.Equal(["third", "other"], reply.Json.GetProperty("volumes").EnumerateArray().Select(v => v.GetProperty("name").GetString()));
         await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0), "the trash is empty");
+        // It is told when it is done.
+        await TestHost.EventuallyAsync(async () => await StateAsync("third") == VolumeState.Gone, "third is gone");
         Assert.Equal(["create", "remove", "purge"], await _host.EventsAsync("third"));
         Assert.Empty((await _operator.SendAsync("DELETE", "/v1/trash")).Json.GetProperty("volumes").EnumerateArray());
     }
