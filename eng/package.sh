@@ -145,7 +145,7 @@ say /etc/volman/volman.json >"$deb/DEBIAN/conffiles"
 (cd "$deb" && find usr etc -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$(du -sk --apparent-size "$deb/usr" | cut -f1)/" eng/debian/control.in >"$deb/DEBIAN/control"
 find "$deb" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group -Zxz --build "$deb" "$output" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z4 --build "$deb" "$output" >/dev/null
 
 for file in "$output/volman_${version}_$arch".{deb,tar.gz}; do
   say "$file: $(awk -v bytes="$(stat -c %s "$file")" 'BEGIN { printf "%.1f", bytes / 1e6 }') MB"
