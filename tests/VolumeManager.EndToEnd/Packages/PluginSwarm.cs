@@ -35,8 +35,8 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
             foreach (var host in cluster.Hosts)
             {
                 Assert.Equal([Volume], host.KernelMounts);
-                Assert.Equal("global node1 node2 node3 ", await Poll.ForAsync("global node1 node2 node3 ",
-                    () => host.DockerAsync("volume inspect --format", "{{.Scope}} {{range .Status.Holders}}{{.Host}} {{end}}", Volume)));
+                Assert.Equal("global", await host.DockerAsync("volume inspect --format {{.Scope}}", Volume));
+                Assert.Equal("node1 node2 node3", await Poll.ForAsync("node1 node2 node3", () => HoldersAsync(host)));
             }
             Assert.Contains("in use on host", await cluster.RemoveElsewhereAsync(Volume), StringComparison.Ordinal);
 
@@ -60,6 +60,9 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
         var token = await cluster.Hosts[0].DockerAsync("swarm join-token --quiet worker");
         await cluster.Hosts[number].DockerAsync($"swarm join --token {token} --advertise-addr {PluginCluster.AddressOf(number)} {PluginCluster.AddressOf(0)}:2377");
     }
+
+    static async Task<string> HoldersAsync(PluginHost host) =>
+        string.Join(' ', (await host.LinesAsync("volume inspect --format", "{{range .Status.Holders}}{{println .Host}}{{end}}", Volume)).Order(StringComparer.Ordinal));
 
     /// <summary>Each task leaves a file with its node's name.</summary>
     static async Task FilesAsync(PluginCluster cluster, string nodes)
