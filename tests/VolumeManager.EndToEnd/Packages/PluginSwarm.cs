@@ -42,7 +42,10 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
 
             await first.DockerAsync($"service rm {Service}");
             foreach (var host in cluster.Hosts)
+            {
+                await Poll.UntilAsync("no task is left", async () => (await host.LinesAsync("ps --all --quiet --filter label=com.docker.swarm.task")).Length == 0, s_deadline);
                 await Poll.UntilAsync("nothing is mounted", () => host.KernelMounts.Count == 0, s_deadline);
+            }
             Assert.Equal(0, await Poll.ForAsync(0, cluster.Catalog.MountRowsAsync, s_deadline));
             await first.DockerAsync($"volume rm {Volume}");
         }
