@@ -18,6 +18,14 @@ duration() {
 # What the header of a script says, for --help: the comment after its first line, up to the first other line.
 header_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
 
+# The version of what is built here, from the one place where it stands.
+version_of_tree() {
+  local version
+  version=$(sed -n 's:^ *<Version>\([^<]*\)</Version> *$:\1:p' "$ROOT/Directory.Build.props")
+  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$ ]] || fail "Directory.Build.props must have one line <Version>MAJOR.MINOR.PATCH</Version>, and has '$version'"
+  say "$version"
+}
+
 # run LOG COMMAND...: waits for the command with its output in LOG and says every half minute how far it is.
 current='' # the process that is waited for
 run() {
@@ -84,6 +92,7 @@ package_of() {
     mkfs.xfs) say xfsprogs ;;
     ssh | ssh-keygen) say openssh-client ;;
     dropbearkey) say dropbear-bin ;;
+    systemd-nspawn) say systemd-container ;;
     postgres | psql) say postgresql ;;
     *) say "$1" ;;
   esac

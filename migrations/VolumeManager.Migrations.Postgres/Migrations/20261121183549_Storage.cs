@@ -11,6 +11,8 @@ namespace VolumeManager.Migrations.Postgres.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            CatalogLock.Take(migrationBuilder);
+
             migrationBuilder.DropIndex(
                 name: "IX_volumes_directory_export_server",
                 table: "volumes");

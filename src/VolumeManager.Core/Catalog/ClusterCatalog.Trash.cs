@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
@@ -49,7 +50,12 @@ internal sealed partial class ClusterCatalog
     internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
     {
         var (made, now) = await DecideAsync(TrashRows.BeginRestore(trashed, restoring), SharedVolumeRows.ById(trashed.Id), restoring.Name);
-        return made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt) ? now : null;
+        if (made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt)) return now;
+        (string Name, string Version)? old = null;
+        await _database.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts + " ORDER BY name LIMIT 1"), row => old = (row.GetString(0), row.GetString(1)), CancellationToken.None);
+        return old is { } host
+            ? throw new VolumeException($"volume {trashed.Name} cannot be restored yet, for host {host.Name} runs volman {host.Version}, which does not know of restorations: upgrade it first or, if it does not come back, run volman host evict {host.Name}")
+            : null;
     }
 
     internal override async Task EndRestoreAsync(Volume ready, Event entry)

@@ -11,6 +11,11 @@ internal static class PostgresSchema
     // Any number that nobody else takes ("volman" in ASCII).
     const long Lock = 0x766F6C6D616E;
 
+    // Whoever reads a table for long, as a backup does, is waited for; and for this time all daemons wait behind us. Theirs is 4 s.
+    static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan s_betweenTurns = TimeSpan.FromSeconds(1);
+    const int Turns = 20;
+
     /// <summary>The context's options for a database.</summary>
     public static DbContextOptions<CatalogContext> Options(string connectionString) => new DbContextOptionsBuilder<CatalogContext>()
         .UseNpgsql(connectionString, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600))
@@ -19,19 +24,45 @@ internal static class PostgresSchema
     /// <summary>Brings the schema up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
     /// <returns>The migrations that were applied.</returns>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program; nothing was changed.</exception>
+    /// <exception cref="VolumeException">Others have the tables and do not give them away; nothing was changed.</exception>
     internal static async Task<IReadOnlyList<string>> MigrateAsync(NpgsqlConnection connection, bool dryRun, CancellationToken cancellation)
     {
-        await using var context = new CatalogContext(new DbContextOptionsBuilder<CatalogContext>()
-            .UseNpgsql(connection, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600)).Options);
+        await using var context = Context(connection);
         // EF's own lock is on a table that is not there before the first migration.
         await using (var take = new NpgsqlCommand($"SELECT pg_advisory_lock({Lock})", connection) { CommandTimeout = 600 }) await take.ExecuteNonQueryAsync(cancellation);
         SchemaVersion.CheckNotNewer([.. await context.Database.GetAppliedMigrationsAsync(cancellation)], SchemaVersion.Known(MigrationsAssembly));
         List<string> pending = [.. await context.Database.GetPendingMigrationsAsync(cancellation)];
-        if (!dryRun && pending.Count > 0) await context.Database.MigrateAsync(cancellation);
+        if (!dryRun && pending.Count > 0) await MigrateInTurnAsync(connection, cancellation);
         // The pool keeps the session, and with it the lock.
         await using (var release = new NpgsqlCommand($"SELECT pg_advisory_unlock({Lock})", connection)) await release.ExecuteNonQueryAsync(cancellation);
         return pending;
     }
+
+    /// <summary>While daemons run, somebody may have the tables: then nothing is changed, and it is tried again.</summary>
+    static async Task MigrateInTurnAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using (var bound = new NpgsqlCommand($"SET lock_timeout = {(int)s_turn.TotalMilliseconds}", connection)) await bound.ExecuteNonQueryAsync(cancellation);
+        for (var turn = 1; ; turn++)
+        {
+            try
+            {
+                await using var context = Context(connection);
+                await context.Database.MigrateAsync(cancellation);
+                return;
+            }
+            catch (Exception e) when (IsInUse(e))
+            {
+                if (turn == Turns) throw new VolumeException("the catalog's tables are in use by somebody else, so the schema was not changed: end what reads them for long, such as a backup, then run volman migrate again", e);
+                await Task.Delay(s_betweenTurns, cancellation);
+            }
+        }
+    }
+
+    /// <remarks>The driver tells it by itself, EF within an exception of its own.</remarks>
+    static bool IsInUse(Exception e) => (e as PostgresException ?? e.InnerException as PostgresException)?.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected;
+
+    static CatalogContext Context(NpgsqlConnection connection) => new(new DbContextOptionsBuilder<CatalogContext>()
+        .UseNpgsql(connection, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600)).Options);
 
     /// <exception cref="CatalogSchemaException">The schema is older than this program, or newer and <paramref name="newerIsRefused"/>.</exception>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>

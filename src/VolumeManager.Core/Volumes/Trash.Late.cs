@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using VolumeManager.Exports;
 
 namespace VolumeManager.Volumes;
@@ -48,10 +47,4 @@ internal sealed partial class Trash
             throw;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The data of volume {Volume} was moved when another host had ended that already: it was moved back to {Place}")]
-    partial void LogPutRight(string volume, string place);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The data of volume {Volume} was moved when another host had ended that already, and cannot be moved back; move it by hand from {From} to {To}: {Reason}")]
-    partial void LogNotPutRight(string volume, string from, string to, string reason);
 }

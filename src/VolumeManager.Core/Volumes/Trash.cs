@@ -161,8 +161,15 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>What every database keeps of a time.</summary>
     static DateTime Microseconds(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMicrosecond, time.Kind);
 
+    // All messages of a class in one file: of two, the generator takes now the one first and now the other, and no two builds are the same.
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} restored to {Path}")]
     partial void LogRestored(string volume, string path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The data of volume {Volume} was moved when another host had ended that already: it was moved back to {Place}")]
+    partial void LogPutRight(string volume, string place);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The data of volume {Volume} was moved when another host had ended that already, and cannot be moved back; move it by hand from {From} to {To}: {Reason}")]
+    partial void LogNotPutRight(string volume, string from, string to, string reason);
 }
 
 /// <summary>The trash has no such volume.</summary>

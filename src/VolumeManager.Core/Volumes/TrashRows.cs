@@ -9,6 +9,10 @@ namespace VolumeManager.Volumes;
 /// </summary>
 internal static class TrashRows
 {
+    /// <summary>The hosts that cannot read a volume in the states <c>restoring</c> and <c>purging</c>, which came with 0.2.0: such a row would cut them off from the cluster. While
+    /// it has one of them nothing begins that has such a state.</summary>
+    internal const string OldHosts = "SELECT name, version FROM hosts WHERE state <> 'evicted' AND version LIKE '0.1.%'";
+
     static readonly string s_columns = string.Join(", ", VolumeRows.Columns);
 
     /// <summary>The condition that a volume's data is in the trash.</summary>
@@ -43,7 +47,7 @@ internal static class TrashRows
         return Change.Of(FormattableStringFactory.Create(
             $$"""
             UPDATE volumes SET state = 'restoring', name = {0}, directory = {1}, removed_at = {2}, revision = (SELECT revision FROM catalog)
-            WHERE id = {3} AND state = 'trashed' AND revision = {4}
+            WHERE id = {3} AND state = 'trashed' AND revision = {4} AND NOT EXISTS ({{OldHosts}})
               AND NOT EXISTS (SELECT 1 FROM volumes WHERE name = {0} AND state IN ('ready', 'removing', 'restoring'))
               AND {{VolumeRows.OverlapsNone(restoring, values)}}
             """,

@@ -32,6 +32,7 @@ internal static class VolumeRows
         WHERE state IN ('trashed', 'purging', 'gone') AND (purge_after <= {"{0}"} OR purge_after = removed_at) AND (state = 'gone' OR backend = 'nfs' OR export = {"{1}"}) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
         {(after is null ? "" : "AND (purge_after > {4} OR (purge_after = {4} AND id > {5}))")}
         {(asker is null ? "" : "AND NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id <> {3} AND hosts.state <> 'evicted' AND hosts.last_seen_at < volumes.removed_at)")}
+        {(asker is null ? "" : $"AND (state <> 'trashed' OR NOT EXISTS ({TrashRows.OldHosts}))")}
         ORDER BY purge_after, id LIMIT {"{2}"}
         """,
         [now, rootId, limit, asker ?? Guid.Empty, .. after is null ? [] : new object[] { after.PurgeAfter!.Value, after.Id }]);

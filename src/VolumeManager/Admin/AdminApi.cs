@@ -31,6 +31,8 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
     /// <param name="Named">What the star of the route stands for.</param>
     sealed record Call(HttpContext Http, HostDaemon Daemon, string Named, CancellationToken Cancellation)
     {
+        internal QueryFilters Filters => new(Http.Request.Query);
+
         /// <exception cref="BadRequestException">It is not what the route takes.</exception>
         internal async Task<T> ReadAsync<T>(JsonTypeInfo<T> type)
         {
@@ -47,22 +49,44 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
 
     sealed record Answer(object Body, JsonTypeInfo Type);
 
-    sealed class BadRequestException(string message) : VolumeException(message);
-
     static readonly Route[] s_routes =
     [
         new("GET", "/v1/status", async call => new Answer(await StatusAnswer.OfAsync(call.Daemon), AdminJson.Default.StatusAnswer)),
+        new("GET", "/v1/volumes", async call => new Answer(await VolumeRoutes.ListAsync(call.Daemon, call.Filters, call.Cancellation), AdminJson.Default.VolumesAnswer)),
+        new("POST", "/v1/volumes", async call =>
+        {
+            var request = await call.ReadAsync(AdminJson.Default.CreateRequest);
+            CheckName(request.Name);
+            await call.Daemon.Volumes.CreateAsync(request.Name, request.Options, call.Cancellation);
+            return await VolumeAsync(call, request.Name);
+        }),
+        new("GET", "/v1/volumes/*", call => VolumeAsync(call, call.Named)),
+        new("DELETE", "/v1/volumes/*", async call =>
+        {
+            var volume = await VolumeRoutes.FindAsync(call.Daemon, call.Named, call.Cancellation);
+            await call.Daemon.Volumes.RemoveAsync(volume.Name, call.Cancellation);
+            return new Answer(VolumeView.Of(volume, call.Daemon), AdminJson.Default.VolumeView);
+        }),
+        new("GET", "/v1/mounts", async call => new Answer(await VolumeRoutes.ListMountsAsync(call.Daemon, call.Filters, call.Cancellation), AdminJson.Default.MountsAnswer)),
         new("GET", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.ListAsync(call.Cancellation))),
         new("DELETE", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.PurgeAllAsync(call.Cancellation))),
         new("DELETE", "/v1/trash/*", async call => Trashed(call, [await call.Daemon.Trash.PurgeAsync(call.Named, call.Cancellation)])),
         new("POST", "/v1/trash/*/restore", async call =>
         {
             var request = call.Http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true ? await call.ReadAsync(AdminJson.Default.RestoreRequest) : new RestoreRequest(null);
-            if (request.Name is not null && !VolumeName.IsValid(request.Name)) throw new BadRequestException(VolumeName.Refusal(request.Name));
+            if (request.Name is not null) CheckName(request.Name);
             var restored = await call.Daemon.Trash.RestoreAsync(call.Named, request.Name, call.Cancellation);
             return new Answer(new RestoreAnswer(restored.Id, restored.Name, call.Daemon.Exports.Of(restored).SourceOf(restored)), AdminJson.Default.RestoreAnswer);
         }),
     ];
+
+    static void CheckName(string name)
+    {
+        if (!VolumeName.IsValid(name)) throw new BadRequestException(VolumeName.Refusal(name));
+    }
+
+    static async Task<Answer> VolumeAsync(Call call, string name) =>
+        new(VolumeView.Of(await VolumeRoutes.FindAsync(call.Daemon, name, call.Cancellation), call.Daemon), AdminJson.Default.VolumeView);
 
     static Answer Trashed(Call call, IEnumerable<Volume> volumes) =>
         new(new TrashAnswer([.. volumes.Select(v => TrashedVolume.Of(v, call.Daemon.Exports))]), AdminJson.Default.TrashAnswer);
@@ -127,7 +151,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
     static int StatusOf(VolumeException refusal) => refusal switch
     {
         BadRequestException => StatusCodes.Status400BadRequest,
-        NotInTrashException => StatusCodes.Status404NotFound,
+        NotInTrashException or NoSuchVolumeException => StatusCodes.Status404NotFound,
         CatalogAwayException => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,
     };

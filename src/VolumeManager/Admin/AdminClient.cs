@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -33,6 +34,34 @@ internal sealed class AdminClient(string socket) : IDisposable
             throw new VolumeException($"the volman on {socket} has not answered within {s_statusPatience.TotalSeconds:0} s: see its log, and start it anew if that lasts", e);
         }
     }
+
+    /// <summary>All volumes that fit, a page after the other, in the order of their names.</summary>
+    /// <param name="filters">As <c>host=one&amp;label=team%3Dweb</c>; empty for all.</param>
+    internal async IAsyncEnumerable<VolumeView> ListVolumesAsync(string filters, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string? after = null;
+        do
+        {
+            var page = await SendAsync(
+                HttpMethod.Get, $"/v1/volumes?{filters}{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}", null, AdminJson.Default.VolumesAnswer, cancellation);
+            foreach (var volume in page.Volumes) yield return volume;
+            after = page.Next;
+        }
+        while (after is not null);
+    }
+
+    internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+
+    internal Task<VolumeView> CreateVolumeAsync(string name, IReadOnlyDictionary<string, string?> options, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(new CreateRequest(name, options), AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
+
+    internal Task<VolumeView> RemoveVolumeAsync(string name, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+
+    /// <param name="filters">As <c>host=one&amp;volume=shop</c>; empty for all.</param>
+    internal Task<MountsAnswer> ListMountsAsync(string filters, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Get, $"/v1/mounts?{filters}", null, AdminJson.Default.MountsAnswer, cancellation);
 
     internal Task<TrashAnswer> ListTrashAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/trash", null, AdminJson.Default.TrashAnswer, cancellation);
 

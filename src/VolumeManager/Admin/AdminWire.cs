@@ -52,6 +52,11 @@ internal sealed record Problem(int Status, string Detail);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(StatusAnswer))]
+[JsonSerializable(typeof(VolumesAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<VolumeView>))]
+[JsonSerializable(typeof(CreateRequest))]
+[JsonSerializable(typeof(MountsAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<MountView>))]
 [JsonSerializable(typeof(TrashAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<TrashedVolume>))]
 [JsonSerializable(typeof(RestoreRequest))]

@@ -19,6 +19,10 @@ internal static class AdminFlags
         }
     }
 
+    /// <summary>The filters that were given, as a request has them behind its question mark.</summary>
+    internal static string Query(params (string Key, string? Value)[] filters) =>
+        string.Join('&', filters.Where(f => f.Value is not null).Select(f => $"{f.Key}={Uri.EscapeDataString(f.Value!)}"));
+
     internal static AdminClient Open(ParseResult parsed, Dictionary<string, Option<string?>> flags) =>
         new(SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null).Settings.AdminSocket);
 }

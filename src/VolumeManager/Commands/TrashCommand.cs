@@ -12,8 +12,7 @@ internal static class TrashCommand
 
     static Command BuildList()
     {
-        var output = new Option<string>("--output") { Description = "table, for people, or json, for programs", HelpName = "format", DefaultValueFactory = _ => "table" };
-        output.AcceptOnlyFromAmong("table", "json");
+        var output = OutputOption.Make();
         var command = new Command("ls", "List the volumes in the trash, those first that were removed last") { output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>

@@ -1,16 +1,111 @@
 using System.CommandLine;
+using System.Text.Json;
+using VolumeManager.Admin;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Commands;
 
-/// <summary><c>volman volume</c>: what an engine's own <c>docker volume</c> cannot say. Asks the daemon of this host.</summary>
+/// <summary><c>volman volume</c>: what <c>docker volume</c> does without an engine, and what it cannot do. Asks the daemon of this host.</summary>
 internal static class VolumeCommand
 {
-    internal static Command Build() => new("volume", "What docker volume cannot do with the volumes") { BuildRestore() };
+    internal static Command Build() => new("volume", "The volumes of this host or its cluster") { BuildList(), BuildInspect(), BuildCreate(), BuildRemove(), BuildRestore() };
+
+    static Command BuildList()
+    {
+        var label = new Option<string?>("--label") { Description = "Only volumes with this label, or with this value of it", HelpName = "key[=value]" };
+        var host = new Option<string?>("--host") { Description = "Only volumes that this host has mounted", HelpName = "name" };
+        var output = OutputOption.Make();
+        var command = new Command("ls", "List the volumes by name, with what they hold and who uses them") { label, host, output };
+        var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
+        {
+            using var daemon = AdminFlags.Open(parsed, flags);
+            var volumes = new List<VolumeView>();
+            await foreach (var volume in daemon.ListVolumesAsync(AdminFlags.Query(("label", parsed.GetValue(label)), ("host", parsed.GetValue(host))), cancellation)) volumes.Add(volume);
+            if (parsed.GetValue(output) == "json")
+            {
+                Console.WriteLine(JsonSerializer.Serialize(volumes, AdminJson.Default.IReadOnlyListVolumeView));
+                return;
+            }
+
+            Table.Write(
+            [
+                ["NAME", "STATE", "USED", "SIZE", "ACCESS", "USED ON", "SOURCE"],
+                .. volumes.Select(v => (string[])
+                [
+                    v.Name, v.State, v.UsedBytes is { } used ? ByteSize.Text(used) : "", v.SizeBytes is { } size ? ByteSize.Text(size) : "", v.Options["access"],
+                    string.Join(", ", v.Holders.Select(h => h.State == "live" ? h.Host : $"{h.Host} ({h.State})")), v.Source,
+                ]),
+            ]);
+        }));
+        return command;
+    }
+
+    static Command BuildInspect()
+    {
+        var name = NameArgument("The volume's name");
+        var command = new Command("inspect", "Show all that is known of a volume, as JSON") { name };
+        var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
+        {
+            using var daemon = AdminFlags.Open(parsed, flags);
+            var volume = await daemon.FindVolumeAsync(parsed.GetValue(name)!, cancellation);
+            Console.WriteLine(JsonSerializer.Serialize(volume, new AdminJson(new JsonSerializerOptions(AdminJson.Default.Options) { WriteIndented = true }).VolumeView));
+        }));
+        return command;
+    }
+
+    static Command BuildCreate()
+    {
+        var name = NameArgument("The name that it shall have");
+        var opt = new Option<string[]>("--opt", "-o") { Description = "An option, such as size=10G or label.team=web; all are in docs/options.md", HelpName = "key=value" };
+        opt.Validators.Add(given =>
+        {
+            foreach (var token in given.Tokens.Where(t => t.Value.IndexOf('=', StringComparison.Ordinal) < 1)) given.AddError($"{token.Value} is no option: write key=value");
+        });
+        var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt };
+        var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
+        {
+            using var daemon = AdminFlags.Open(parsed, flags);
+            var options = new Dictionary<string, string?>(StringComparer.Ordinal);
+            foreach (var pair in (parsed.GetValue(opt) ?? []).Select(o => o.Split('=', 2)))
+            {
+                if (!options.TryAdd(pair[0], pair[1])) throw new VolumeException($"the option {pair[0]} is given twice: give it once");
+            }
+
+            var made = await daemon.CreateVolumeAsync(parsed.GetValue(name)!, options, cancellation);
+            Console.WriteLine($"Volume {made.Name} is at {made.Source}.");
+        }));
+        return command;
+    }
+
+    static Command BuildRemove()
+    {
+        var names = new Argument<string[]>("name") { Description = "Volumes that nobody uses", Arity = ArgumentArity.OneOrMore };
+        names.Validators.Add(AdminFlags.CheckNames);
+        var command = new Command("rm", "Remove volumes, as docker volume rm does: the data waits in the trash unless on-remove says otherwise") { names };
+        var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
+        {
+            using var daemon = AdminFlags.Open(parsed, flags);
+            foreach (var name in parsed.GetValue(names)!)
+            {
+                var removed = await daemon.RemoveVolumeAsync(name, cancellation);
+                Console.WriteLine(removed.Options["on-remove"] switch
+                {
+                    "retain" => $"Volume {removed.Name} is removed; its data stays at {removed.Source}.",
+                    "delete" => $"Volume {removed.Name} is removed, and its data is being deleted.",
+                    _ => $"Volume {removed.Name} is removed; volman volume restore {removed.Name} brings it back until the trash is emptied.",
+                });
+            }
+        }));
+        return command;
+    }
 
     static Command BuildRestore()
     {
-        var which = new Argument<string>("name-or-id") { Description = "The volume's name or, if several removed ones have that, its id, as volman trash ls shows it" };
-        which.Validators.Add(AdminFlags.CheckNames);
+        var which = NameArgument("The volume's name or, if several removed ones have that, its id, as volman trash ls shows it", "name-or-id");
         var asName = new Option<string?>("--as") { Description = "The name that it shall have [default: its own]", HelpName = "name" };
         var command = new Command("restore", "Bring a removed volume back from the trash, with its data and options") { which, asName };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
@@ -21,5 +116,12 @@ internal static class VolumeCommand
             Console.WriteLine($"Volume {restored.Name} is restored to {restored.Source}.");
         }));
         return command;
+    }
+
+    static Argument<string> NameArgument(string description, string name = "name")
+    {
+        var argument = new Argument<string>(name) { Description = description };
+        argument.Validators.Add(AdminFlags.CheckNames);
+        return argument;
     }
 }

@@ -23,14 +23,15 @@ internal sealed class Cluster : IAsyncDisposable
 
     readonly EngineKind _kind;
     readonly Shares _shares;
+    readonly string? _earlier;
     readonly MachineFolder _folder = new();
     readonly Network _network;
     readonly Lazy<Task<Swarm>> _swarm;
     readonly Node?[] _nodes = new Node?[Size];
 
-    Cluster(EngineKind kind, Shares shares, Network network, SharedCatalog catalog)
+    Cluster(EngineKind kind, Shares shares, string? earlier, Network network, SharedCatalog catalog)
     {
-        (_kind, _shares, _network, Catalog) = (kind, shares, network, catalog);
+        (_kind, _shares, _earlier, _network, Catalog) = (kind, shares, earlier, network, catalog);
         _swarm = new(() => Swarm.FormAsync(Nodes));
         Directory.CreateDirectory(DataRoot);
     }
@@ -45,9 +46,10 @@ internal sealed class Cluster : IAsyncDisposable
     public IEnumerable<string> VolumeDirectories =>
         Directory.EnumerateDirectories(DataRoot).Select(path => Path.GetFileName(path)).Where(name => name[0] != '.');
 
-    public static async Task<Cluster> StartAsync(EngineKind kind, Shares shares)
+    /// <param name="earlier">The program of an earlier release, which the cluster begins with.</param>
+    public static async Task<Cluster> StartAsync(EngineKind kind, Shares shares, string? earlier = null)
     {
-        var cluster = new Cluster(kind, shares, await Network.StartAsync(), await SharedCatalog.StartAsync());
+        var cluster = new Cluster(kind, shares, earlier, await Network.StartAsync(), await SharedCatalog.StartAsync(earlier));
         try
         {
             await Task.WhenAll(Enumerable.Range(1, Size).Select(cluster.StartNodeAsync));
@@ -91,8 +93,8 @@ internal sealed class Cluster : IAsyncDisposable
         var name = $"host{number}";
         var proxy = await PostgresProxy.StartAsync(Catalog.Server.Socket);
         var settings = _shares == Shares.CatalogAndData
-            ? new DaemonSettings(name, DataRoot, Catalog.ConnectionString(proxy))
-            : new DaemonSettings(name);
+            ? new DaemonSettings(name, DataRoot, Catalog.ConnectionString(proxy), _earlier)
+            : new DaemonSettings(name, Earlier: _earlier);
         var cable = new Cable(_network, number);
         var host = await Host.StartAsync(_kind, recorded: false, place: new HostPlace(settings, cable, [DataRoot, proxy.SocketDirectory]));
         _nodes[number - 1] = new Node(name, host, cable, proxy);

@@ -1,3 +1,4 @@
+using Npgsql;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Machines;
 using VolumeManager.Postgres;
@@ -13,13 +14,14 @@ internal sealed class SharedCatalog : IAsyncDisposable
 
     public PostgresServer Server { get; }
 
-    public static async Task<SharedCatalog> StartAsync()
+    /// <param name="earlier">The program of an earlier release, whose schema it shall have.</param>
+    public static async Task<SharedCatalog> StartAsync(string? earlier = null)
     {
         var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast);
         try
         {
             var catalog = new SharedCatalog(server, await server.CreateDatabaseAsync());
-            await catalog.VolmanAsync("migrate");
+            (await catalog.TryVolmanAsync("migrate", earlier)).MustSucceed();
             return catalog;
         }
         catch
@@ -35,8 +37,8 @@ internal sealed class SharedCatalog : IAsyncDisposable
     /// <summary>A command of volman's that asks this catalog; gives what it printed. An operator types it on any machine, here on none of the cluster.</summary>
     public async Task<string> VolmanAsync(string words) => (await TryVolmanAsync(words)).MustSucceed().Output;
 
-    public Task<Command> TryVolmanAsync(string words) => Command.RunAsync(Poll.Patience, "env",
-        [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", DaemonBinary.Path, .. words.Split(' '), "--database", Server.ConnectionString(_database)]);
+    public Task<Command> TryVolmanAsync(string words, string? program = null) => Command.RunAsync(Poll.Patience, "env",
+        [$"DOTNET_ROOT={DaemonBinary.DotnetRoot}", program ?? DaemonBinary.Path, .. words.Split(' '), "--database", Server.ConnectionString(_database)]);
 
     /// <summary>What `volman host ls` says of a host: its state and how many mounts it holds, `lost 2`.</summary>
     public async Task<string> HostAsync(string name)
@@ -65,6 +67,14 @@ internal sealed class SharedCatalog : IAsyncDisposable
     public async Task<string> DumpAsync() =>
         $"Hosts:\n{await LinesAsync("SELECT * FROM hosts ORDER BY name")}\nVolumes:\n{await LinesAsync("SELECT * FROM volumes WHERE state IN ('ready', 'removing')")}\n"
         + $"Mounts:\n{await LinesAsync("SELECT * FROM mounts")}\nEvents:\n{await LinesAsync("SELECT * FROM events ORDER BY id DESC LIMIT 30")}";
+
+    /// <summary>A session of somebody who is no host.</summary>
+    public async Task<NpgsqlConnection> OpenAsync()
+    {
+        var connection = new NpgsqlConnection(Server.ConnectionString(_database) + ";Pooling=false");
+        await connection.OpenAsync();
+        return connection;
+    }
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 

@@ -14,7 +14,8 @@ internal sealed class Daemon(Machine machine, string socket, DaemonSettings sett
     RunningProgram? _program;
 
     public string Socket => socket;
-    public string Binary { get; set; } = DaemonBinary.Path;
+    public string Binary { get; set; } = settings.Earlier ?? DaemonBinary.Path;
+    public string AdminSocket => _folder["admin.sock"];
     public string MountRoot => _folder["mnt"];
     public string DataRoot => settings.DataRoot ?? _folder["volumes"];
     public Catalog Catalog { get; } = new(System.IO.Path.Combine(machine.Folder["state"], "catalog.db"));
@@ -28,12 +29,15 @@ internal sealed class Daemon(Machine machine, string socket, DaemonSettings sett
     {
         _earlierLog.AddRange(_program?.Log ?? []);
         _program = await machine.StartAsync("volman",
-            // What is measured in the background would change what tests compare; the laboratory has it on.
-            [Binary, "serve", "--usage-interval", "0", "--socket", socket, "--admin-socket", _folder["admin.sock"], "--state-dir", _folder["state"],
-                "--mount-root", MountRoot, "--data-root", DataRoot, "--host-name", settings.HostName, .. settings.SharedCatalog],
+            [Binary, "serve", "--socket", socket, "--state-dir", _folder["state"], "--mount-root", MountRoot, "--data-root", DataRoot, "--host-name", settings.HostName,
+                .. settings.SharedCatalog, .. Binary == settings.Earlier ? [] : Newer],
             $"DOTNET_ROOT={DaemonBinary.DotnetRoot}", $"VOLMAN_ENGINE_GRACE={EngineGrace.TotalSeconds}s", "VOLMAN_RECONCILE_INTERVAL=1s");
         await _program.UntilLoggedAsync("volman ready", s_readyDeadline);
     }
+
+    /// <summary>What the release before does not know.</summary>
+    // What is measured in the background would change what tests compare; the laboratory has it on.
+    string[] Newer => ["--usage-interval", "0", "--admin-socket", AdminSocket];
 
     /// <summary>SIGTERM: it finishes what it does, and takes its socket away.</summary>
     public async Task TerminateAsync()

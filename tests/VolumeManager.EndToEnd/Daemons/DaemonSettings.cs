@@ -3,7 +3,8 @@ namespace VolumeManager.EndToEnd.Daemons;
 /// <summary>What a daemon is told beside the paths on its machine's disk.</summary>
 /// <param name="DataRoot">A folder that several hosts share; null for one on the machine's own disk.</param>
 /// <param name="Database">How it reaches the PostgreSQL that several hosts share; null for an SQLite file of its own.</param>
-internal sealed record DaemonSettings(string HostName = DaemonSettings.LonelyHost, string? DataRoot = null, string? Database = null)
+/// <param name="Earlier">The program of an earlier release, which it begins as; null for the one under test.</param>
+internal sealed record DaemonSettings(string HostName = DaemonSettings.LonelyHost, string? DataRoot = null, string? Database = null, string? Earlier = null)
 {
     public const string LonelyHost = "e2e-host";
 

@@ -1,0 +1,76 @@
+using VolumeManager.EndToEnd.Machines;
+
+namespace VolumeManager.EndToEnd.Packages;
+
+/// <summary>What eng/package.sh makes, before anybody installs it.</summary>
+[Collection(DebianPackages.Collection)]
+public sealed class DebianBuilds(DebianPackages packages, ITestOutputHelper output)
+{
+    const double MegaBytes = 40;
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
+    [DebianFact]
+    public async Task The_package_has_no_fault_that_lintian_knows_and_is_small()
+    {
+        var build = await packages.CurrentAsync();
+        var size = new FileInfo(build.Package).Length / 1e6;
+        output.WriteLine($"{Path.GetFileName(build.Package)}: {size:0.0} MB, {Path.GetFileName(build.Archive)}: {new FileInfo(build.Archive).Length / 1e6:0.0} MB");
+        Assert.True(size < MegaBytes, $"{size:0.0} MB");
+
+        var found = await Command.RunAsync(s_patience, "lintian", "--allow-root", "--fail-on", "error,warning", build.Package);
+        Assert.True(found.Succeeded && found.Output.Length == 0, $"{found.Output}{found.Errors}");
+    }
+
+    [DebianFact]
+    public async Task The_same_source_in_another_place_gives_the_same_bytes()
+    {
+        var copy = Directory.CreateTempSubdirectory("volman-source-");
+        try
+        {
+            var build = await packages.CurrentAsync();
+            await CopySourceAsync(copy.FullName);
+            var again = await DebianPackages.BuildAsync(copy.FullName, Path.Combine(copy.FullName, "artifacts/packages"));
+            Assert.True(await HashAsync(build.Package) == await HashAsync(again.Package), $"The packages differ: {await DifferencesAsync(build.Package, again.Package)}");
+            Assert.Equal(await HashAsync(build.Archive), await HashAsync(again.Archive));
+        }
+        finally
+        {
+            copy.Delete(recursive: true);
+        }
+    }
+
+    [DebianArm64Fact]
+    public async Task There_is_a_package_for_arm64()
+    {
+        var folder = Directory.CreateTempSubdirectory("volman-arm64-");
+        try
+        {
+            var build = await DebianPackages.BuildAsync(DebianPackages.Repository, folder.FullName, "--arch", "arm64");
+            output.WriteLine($"{Path.GetFileName(build.Package)}: {new FileInfo(build.Package).Length / 1e6:0.0} MB");
+            Assert.Equal("arm64", (await Command.RunAsync(s_patience, "dpkg-deb", "--field", build.Package, "Architecture")).MustSucceed().Output);
+            (await Command.RunAsync(s_patience, "dpkg-deb", "--extract", build.Package, Path.Combine(folder.FullName, "root"))).MustSucceed();
+            var header = (await File.ReadAllBytesAsync(Path.Combine(folder.FullName, "root/usr/lib/volman/volman"))).AsSpan(0, 20).ToArray();
+            // elf(5): e_machine is the 16-bit word at 18; EM_AARCH64 is 183.
+            Assert.Equal(183, BitConverter.ToUInt16(header, 18));
+            var found = await Command.RunAsync(s_patience, "lintian", "--allow-root", "--fail-on", "error,warning", build.Package);
+            Assert.True(found.Succeeded && found.Output.Length == 0, $"{found.Output}{found.Errors}");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>The tree as it is, with its history, for that has the time of the last commit.</summary>
+    static async Task CopySourceAsync(string target) => (await Command.RunAsync(s_patience, "bash", "-c",
+        $"set -o pipefail; tar -C '{DebianPackages.Repository}' --exclude=bin --exclude=obj --exclude=./artifacts -c . | tar -C '{target}' -x")).MustSucceed();
+
+    static async Task<string> HashAsync(string file) => (await Command.RunAsync(s_patience, "sha256sum", file)).MustSucceed().Output.Split(' ')[0];
+
+    static async Task<string> DifferencesAsync(string one, string other)
+    {
+        var lists = await Task.WhenAll(new[] { one, other }.Select(async package =>
+            (await Command.RunAsync(s_patience, "bash", "-c", $"dpkg-deb --fsys-tarfile {package} | tar --to-command='sha256sum | sed \"s,-,$TAR_FILENAME,\"' -x; dpkg-deb --contents {package}")).Output.Split('\n')));
+        return string.Join('\n', lists[0].Except(lists[1]).Concat(lists[1].Except(lists[0])));
+    }
+}
