@@ -184,7 +184,7 @@ pending_model_changes() {
 use_dotnet
 export DEBIAN_FRONTEND=noninteractive
 must "Debian packages" install_missing docker dockerd containerd containerd-shim-runc-v2 runc iptables busybox-static \
-  libsqlite3.so.0 sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs \
+  libsqlite3.so.0 sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs curl docker-registry \
   systemd-nspawn lintian
 if [[ " ${projects[*]} " == *EndToEnd* ]] && [ -z "${VOLMAN_E2E_ENGINE_ROOT_28-}" ]; then
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/volman/engine-28

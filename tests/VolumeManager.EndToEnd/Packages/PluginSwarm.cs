@@ -35,14 +35,17 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
             foreach (var host in cluster.Hosts)
             {
                 Assert.Equal([Volume], host.KernelMounts);
-                Assert.Equal("global node1 node2 node3 ", await Poll.ForAsync("global node1 node2 node3 ",
-                    () => host.DockerAsync("volume inspect --format", "{{.Scope}} {{range .Status.Holders}}{{.Host}} {{end}}", Volume)));
+                Assert.Equal("global", await host.DockerAsync("volume inspect --format {{.Scope}}", Volume));
+                Assert.Equal("node1 node2 node3", await Poll.ForAsync("node1 node2 node3", () => HoldersAsync(host)));
             }
             Assert.Contains("in use on host", await cluster.RemoveElsewhereAsync(Volume), StringComparison.Ordinal);
 
             await first.DockerAsync($"service rm {Service}");
             foreach (var host in cluster.Hosts)
+            {
+                await Poll.UntilAsync("no task is left", async () => (await host.LinesAsync("ps --all --quiet --filter label=com.docker.swarm.task")).Length == 0, s_deadline);
                 await Poll.UntilAsync("nothing is mounted", () => host.KernelMounts.Count == 0, s_deadline);
+            }
             Assert.Equal(0, await Poll.ForAsync(0, cluster.Catalog.MountRowsAsync, s_deadline));
             await first.DockerAsync($"volume rm {Volume}");
         }
@@ -60,6 +63,9 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
         var token = await cluster.Hosts[0].DockerAsync("swarm join-token --quiet worker");
         await cluster.Hosts[number].DockerAsync($"swarm join --token {token} --advertise-addr {PluginCluster.AddressOf(number)} {PluginCluster.AddressOf(0)}:2377");
     }
+
+    static async Task<string> HoldersAsync(PluginHost host) =>
+        string.Join(' ', (await host.LinesAsync("volume inspect --format", "{{range .Status.Holders}}{{println .Host}}{{end}}", Volume)).Order(StringComparer.Ordinal));
 
     /// <summary>Each task leaves a file with its node's name.</summary>
     static async Task FilesAsync(PluginCluster cluster, string nodes)

@@ -51,4 +51,24 @@ public sealed class ManagedPluginTests : IDisposable
         await volman.WaitForExitAsync();
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
     }
+
+    [Fact]
+    public async Task Whose_mounts_would_not_be_seen_by_the_engine_ends_at_once_to_be_started_anew()
+    {
+        var start = new ProcessStartInfo("unshare",
+        [
+            "--mount", "--propagation", "private", "dotnet", Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--managed-plugin", "--socket", _folder.Of("s"),
+            "--admin-socket", _folder.Of("a"), "--state-dir", _folder.Of("state"), "--mount-root", _folder.Of("mnt"), "--data-root", _folder.Of("data"),
+        ])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+        };
+        using var volman = Process.Start(start)!;
+        var clock = Stopwatch.StartNew();
+        Assert.Contains("would not be seen by the engine", await volman.StandardError.ReadToEndAsync(), StringComparison.Ordinal);
+        await volman.WaitForExitAsync();
+        Assert.Equal(1, volman.ExitCode);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 19);
+    }
 }
