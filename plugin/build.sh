@@ -41,7 +41,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$ROOT/Directory.Build.props")
+version=$(version_of_tree)
 if [ -z "$image" ]; then
   here=$(docker version --format '{{.Server.Arch}}')
   "$ROOT/eng/image.sh" --platform "linux/${arch:=$here}"
