@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using VolumeManager.EndToEnd.Hosts;
 using VolumeManager.EndToEnd.Machines;
 
@@ -17,7 +18,11 @@ internal sealed class PluginScene(PluginHost host, ITestOutputHelper output, Fun
     {
         if (!(await TryDockerAsync($"plugin inspect {PluginHost.Plugin}")).Succeeded)
         {
-            await TimeAsync("plugin/build.sh", async () => output.WriteLine(await host.BuildAsync("--image", PluginImage.Name, "--tag", "latest")));
+            var built = "";
+            await TimeAsync("plugin/build.sh", async () => built = await host.BuildAsync("--image", PluginImage.Name, "--tag", "latest"));
+            output.WriteLine(built);
+            var size = built.Split('\n').Single(line => line.EndsWith(" MB", StringComparison.Ordinal)).Trim().Split(' ')[0];
+            Assert.InRange(double.Parse(size, CultureInfo.InvariantCulture), 0, 150);
             await DockerAsync($"plugin set {PluginHost.Plugin}", [.. host.Settings]);
         }
         if (!await host.IsEnabledAsync())

@@ -10,8 +10,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../../eng/common.sh"
 
 folder=$1 tar=$2
-suite=$(sed -n 's/^FROM debian:\([a-z]*\)-slim$/\1/p' "$ROOT/Dockerfile")
-contents=$(sed -n 's/.*apt-get install .*--no-install-recommends \([^\\]*[^\\ ]\) *\\*$/\1/p' "$ROOT/Dockerfile" | tr ' ' ,)
+suite=$(sed -n '/^FROM debian:/{s/^FROM debian:\([a-z]*\)-slim.*/\1/p;q}' "$ROOT/Dockerfile")
+contents=$(sed -n '/apt-get install/{s/.*--no-install-recommends \(.*[^ \\]\) *\\*$/\1/p;q}' "$ROOT/Dockerfile" | tr ' ' ,)
 if [ -z "$suite" ] || [ -z "$contents" ]; then fail "the Dockerfile names no Debian suite or no packages"; fi
 base=${XDG_CACHE_HOME:-$HOME/.cache}/volman/plugin-base-$suite-$(printf %s "$contents" | sha256sum | cut -c1-12).tar
 mkdir -p "$(dirname "$base")"
