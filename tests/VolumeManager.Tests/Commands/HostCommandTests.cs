@@ -71,7 +71,7 @@ public class HostCommandTests
         }
 
         Assert.All(lines, line => Assert.Equal(line.TrimEnd(), line));
-        Assert.All(lines.Skip(1), line => Assert.Matches(@" 20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +0\.1\.0$", line));
+        Assert.All(lines.Skip(1), line => Assert.Matches($@" 20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +{ProgramVersion.Text}$", line));
     }
 
     [Fact]
