@@ -26,7 +26,7 @@ public sealed class ImageUse(ImageBuilds builds, ITestOutputHelper output)
         Assert.Equal(version, await engine.DockerAsync("run", "--rm", ImageBuilds.Image, "--version"));
         Assert.Equal(version, await LabelAsync(engine, "version"));
         Assert.Equal(await engine.Clone.RevisionAsync(), await LabelAsync(engine, "revision"));
-        Assert.Equal(await engine.DockerAsync("image", "inspect", "--format", "{{.Id}}", ImageBuilds.Image), await engine.DockerAsync("image", "inspect", "--format", "{{.Id}}", $"{ImageBuilds.Image}:{version}"));
+        Assert.Equal(await engine.DockerAsync("image", "inspect", "--format", "{{.Id}}", ImageBuilds.Image), await engine.DockerAsync("image", "inspect", "--format", "{{.Id}}", $"volman:{version}"));
         Assert.Equal("", await InImageAsync(engine, "ls /var/lib/apt/lists"));
     }
 
