@@ -10,7 +10,7 @@
 #
 # Run it as root on Debian with the .NET 10 SDK; what else is missing is installed.
 # Full logs are in artifacts/test-logs. The last line is `N passed, N failed, N skipped`;
-# a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (80, and one
+# a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (85, and one
 # for every five schedules asked for) is the time after which a test project is stopped,
 # LAB_MINUTES (14) that for building the laboratory (tests/lab), which is kept in ~/.cache/volman.
 set -euo pipefail
@@ -136,7 +136,7 @@ run_tests() { # run_tests PROJECT [SCOPE FILTER]
   local name=$project${scope:+.$scope}
   local log=$LOGS/$name.log trx=$LOGS/$name.trx which=$filter
   if [ -n "$only" ]; then which="${filter:+($filter)&}$only"; fi
-  local seconds_left=$((${TEST_MINUTES:-$((80 + schedules / 5))} * 60 - SECONDS))
+  local seconds_left=$((${TEST_MINUTES:-$((85 + schedules / 5))} * 60 - SECONDS))
   local options=(--no-build --configuration Release --results-directory "$LOGS" --logger "trx;LogFileName=$name.trx"
     --logger "console;verbosity=normal" --blame-hang-timeout "$((20 + schedules / 5))m" --blame-hang-dump-type none)
   if [ -n "$which" ]; then options+=(--filter "$which"); fi
