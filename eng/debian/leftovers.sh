@@ -110,13 +110,13 @@ remove_data_or_tell() {
   rm -f $noted
   find "$mounts" -mindepth 1 -maxdepth 1 -type d -empty -delete 2>/dev/null || true
   find "$state/nfs" -mindepth 1 -maxdepth 1 -type d -empty -delete 2>/dev/null || true
-  for file in catalog.db catalog.db-wal catalog.db-shm catalog.db.promoted ledger.db ledger.db-wal ledger.db-shm data-root export-directory host-id clock lock; do
-    rm -f "$state/$file"
-  done
-  for directory in "$data" "$mounts" "$state/nfs" "$state" /var/lib/volman; do
+  # Its files are volman's all: without a volume none of them says anything.
+  if [ -f "$state/host-id" ]; then find "$state" -mindepth 1 -maxdepth 1 -type f -delete; fi
+  for directory in "$data" "$mounts" "$state/nfs" "$state"; do
     [ -d "$directory" ] || continue
-    rmdir "$directory" 2>/dev/null || echo "volman: $directory is left, for there is something in it that is not volman's"
+    rmdir "$directory" 2>/dev/null || echo "volman: $directory is left, for there is something in it: $(ls -A "$directory" | head -n 3 | tr '\n' ' ')"
   done
+  if [ "$state" != /var/lib/volman ]; then rmdir /var/lib/volman 2>/dev/null || true; fi
   exports=/etc/exports.d/volman.exports
   if [ -s $exports ]; then echo "volman: $exports is left, for other hosts may use what it exports. To end that: rm $exports && exportfs -r"; else rm -f $exports; fi
 }
