@@ -19,17 +19,26 @@ internal static class MountNamespaces
         internal bool Holds(in MountInfo mount) => mount.Device == Device && MountInfo.IsAtOrBelow(mount.Root, Root);
     }
 
-    // As process 1 we are in a container, and its /proc hides the host's processes.
-    static volatile bool s_areSeen = Environment.ProcessId != 1;
+    // What containers have for process 1 when it is not their program itself: docker run --init, podman, and inits that images bring.
+    static readonly string[] s_containerInits = ["docker-init", "tini", "catatonit", "dumb-init", "pause"];
 
-    /// <summary>Whether the host's processes are seen from here, as far as is known.</summary>
-    internal static bool AreSeen => s_areSeen;
+    /// <summary>Whether the host's processes are seen from here. In a container that does not share its process ids with the host /proc hides them.</summary>
+    internal static bool AreSeen { get; } = Environment.ProcessId != 1 && !s_containerInits.Contains(ReadInit());
+
+    static string ReadInit()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/1/comm").Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
 
     /// <summary>What to say when they are not.</summary>
     internal const string Unseen = "the engine's processes cannot be seen from here, so it is not known what its containers use, and nothing is removed: give volman's container the host's process ids (--pid=host)";
-
-    /// <summary>An engine has called whose process has no number here (unix(7), SO_PEERCRED): it and its containers are in another process namespace.</summary>
-    internal static void DoNotSee() => s_areSeen = false;
 
     /// <summary>A path as every copy of our tree shows it, wherever that is mounted: the location of its folder, and its name there.</summary>
     readonly record struct Place(Location Folder, string Name)

@@ -26,7 +26,7 @@ internal static class CompletionCommand
         """;
 
     const string Fish = """
-        complete --command volman --arguments '(volman "[suggest:"(commandline --cursor)"]" (commandline --cut-at-cursor) 2>/dev/null)'
+        complete --command volman --arguments '(set --local line (commandline --cut-at-cursor); volman "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)'
         """;
 
     internal static Command Build()

@@ -15,10 +15,15 @@ internal sealed class LineFormatter() : ConsoleFormatter(Name)
         textWriter.Write(Rfc3339.Of(DateTime.UtcNow));
         textWriter.Write(' ');
         textWriter.Write(Word(logEntry.LogLevel));
-        // A volume's name or an error's text may hold what a terminal or a log reader would take for another line.
-        foreach (var c in logEntry.Formatter(logEntry.State, logEntry.Exception)) textWriter.Write(char.IsControl(c) ? '?' : c);
-        textWriter.WriteLine();
+        WriteMessage(logEntry.Formatter(logEntry.State, logEntry.Exception), textWriter);
         if (logEntry.Exception is not null) textWriter.WriteLine(logEntry.Exception);
+    }
+
+    /// <summary>A volume's name or an error's text may hold what a terminal or a log reader would take for another line.</summary>
+    internal static void WriteMessage(string message, TextWriter textWriter)
+    {
+        foreach (var c in message) textWriter.Write(char.IsControl(c) ? '?' : c);
+        textWriter.WriteLine();
     }
 
     static string Word(LogLevel level) => level switch

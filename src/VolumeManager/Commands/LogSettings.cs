@@ -26,7 +26,7 @@ internal sealed record LogSettings
                 logging.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, Rfc3339.Format));
                 break;
             case "systemd":
-                logging.AddSystemdConsole();
+                logging.AddConsole(console => console.FormatterName = JournalFormatter.Name).AddConsoleFormatter<JournalFormatter, ConsoleFormatterOptions>();
                 break;
             default:
                 logging.AddConsole(console => console.FormatterName = LineFormatter.Name).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();

@@ -3,11 +3,10 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using VolumeManager.Hosts;
-using VolumeManager.Linux;
 
 namespace VolumeManager.Docker;
 
-/// <summary>Looks who is at the other end of the plugin socket. In a container without the host's process ids the engine has none that we could see, nor have its containers.</summary>
+/// <summary>Looks who is at the other end of the plugin socket.</summary>
 internal sealed class EngineConnection
 {
     const int SOL_SOCKET = 1;
@@ -24,9 +23,8 @@ internal sealed class EngineConnection
         if (connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } end && end.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, peer) == peer.Length)
         {
             var id = BinaryPrimitives.ReadInt32LittleEndian(peer);
-            if (id == 0) MountNamespaces.DoNotSee();
-            // What the daemon asks itself (ServiceManager) is no engine's question.
-            else if (id != Environment.ProcessId) connection.Features.Set(new EngineConnection(id));
+            // One in a process namespace that is not seen from here has no number. What the daemon asks itself (ServiceManager) is no engine's question.
+            if (id != 0 && id != Environment.ProcessId) connection.Features.Set(new EngineConnection(id));
         }
 
         return next(connection);

@@ -50,6 +50,19 @@ public sealed class ProgramTests
     }
 
     [Fact]
+    public async Task The_journal_gets_a_priority_and_a_line_for_each_entry()
+    {
+        await using var host = new TestHost();
+        using var daemon = VolmanProcess.Start([.. Serve(host)[..^2], "--socket", host.Settings.Socket, "--log-format", "systemd"]);
+        await ReadyAsync(host, daemon);
+        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
+        var lines = (await daemon.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains($"<6>Listening on {host.Settings.Socket}", lines);
+        Assert.All(lines, line => Assert.Matches("^<[2-7]>[A-Zwv]", line));
+        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
+    }
+
+    [Fact]
     public async Task A_second_daemon_on_one_state_directory_is_refused_in_a_sentence_that_names_the_first()
     {
         await using var host = new TestHost();

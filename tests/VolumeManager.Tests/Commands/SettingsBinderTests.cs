@@ -87,6 +87,7 @@ public sealed class SettingsBinderTests : IDisposable
             ["database"] = "Host=db",
             ["lease"] = "9s",
             ["takeover-grace"] = "5s",
+            ["call-deadline"] = "25s",
             ["migrate"] = "false",
             ["trash-retention"] = "1h",
             ["history-retention"] = "2d",

@@ -4,8 +4,8 @@ using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Docker;
 
-/// <summary>An engine in another process namespace: its containers cannot be seen, so nothing that they may hold is removed.</summary>
-public sealed class EngineConnectionTests
+/// <summary>A container without the host's process ids: what other containers do cannot be seen, so nothing that they may hold is removed.</summary>
+public sealed class UnseenEngineTests
 {
     [Fact]
     public async Task What_a_daemon_cannot_see_it_takes_for_held()
@@ -14,7 +14,10 @@ public sealed class EngineConnectionTests
         await host.PrepareAsync();
         // As in a container without --pid=host, but under an init, as of docker run --init: volman is not process 1.
         var daemon = DaemonProcess.Command(host);
-        string[] contain = ["--pid", "--fork", "--mount", "--propagation", "slave", "--mount-proc", "--kill-child", "sh", "-c", "exec \"$0\" \"$@\" & wait"];
+        var init = host.Settings.Socket + ".d/docker-init";
+        Directory.CreateDirectory(Path.GetDirectoryName(init)!);
+        File.CreateSymbolicLink(init, "/bin/sh");
+        string[] contain = ["--pid", "--fork", "--mount", "--propagation", "slave", "--mount-proc", "--kill-child", init, "-c", "exec \"$0\" \"$@\" & wait"];
         using var contained = Process.Start(new ProcessStartInfo("unshare", [.. contain, daemon.FileName, .. daemon.ArgumentList]) { UseShellExecute = false })!;
         try
         {
