@@ -7,8 +7,7 @@ WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig ./
 COPY migrations migrations
 COPY src src
-# Without debug information in any project: it holds generated source, whose order differs from build to build, and a program its checksum.
-RUN dotnet publish src/VolumeManager --configuration Release --arch $TARGETARCH -p:PublishProfile=Package -p:DebugType=none --output /volman
+RUN dotnet publish src/VolumeManager --configuration Release --arch $TARGETARCH -p:PublishProfile=Package --output /volman
 
 FROM debian:trixie-slim AS volman
 RUN apt-get update \

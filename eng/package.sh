@@ -53,11 +53,11 @@ trap 'exit 130' INT TERM HUP
 deb=$work/deb doc=$work/deb/usr/share/doc/volman
 mkdir -p "$deb/DEBIAN"
 
-# With intermediate files of its own: other builds may be under way in the same tree. Without symbols, for assemblies name the path of theirs.
+# With intermediate files of its own: other builds may be under way in the same tree.
 publish() { # publish DIR ARGUMENTS...
   local log=$work/publish.log
   dotnet publish src/VolumeManager --configuration Release --artifacts-path "$work/build" --output "$@" \
-    -p:Version="$version" -p:DebugType=none >"$log" 2>&1 || {
+    -p:Version="$version" >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     fail "dotnet publish failed: see above"
   }

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
 
 namespace VolumeManager.Catalog;
 
@@ -18,7 +19,7 @@ internal static class PostgresSchema
 
     /// <summary>The context's options for a database.</summary>
     public static DbContextOptions<CatalogContext> Options(string connectionString) => new DbContextOptionsBuilder<CatalogContext>()
-        .UseNpgsql(connectionString, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600))
+        .UseNpgsql(connectionString, Configure)
         .Options;
 
     /// <summary>Brings the schema up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
@@ -61,8 +62,9 @@ internal static class PostgresSchema
     /// <remarks>The driver tells it by itself, EF within an exception of its own.</remarks>
     static bool IsInUse(Exception e) => (e as PostgresException ?? e.InnerException as PostgresException)?.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected;
 
-    static CatalogContext Context(NpgsqlConnection connection) => new(new DbContextOptionsBuilder<CatalogContext>()
-        .UseNpgsql(connection, postgres => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600)).Options);
+    static CatalogContext Context(NpgsqlConnection connection) => new(new DbContextOptionsBuilder<CatalogContext>().UseNpgsql(connection, Configure).Options);
+
+    static void Configure(NpgsqlDbContextOptionsBuilder postgres) => postgres.MigrationsAssembly(MigrationsAssembly).CommandTimeout(600);
 
     /// <exception cref="CatalogSchemaException">The schema is older than this program, or newer and <paramref name="newerIsRefused"/>.</exception>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>

@@ -17,7 +17,8 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
 
     /// <summary>One route. A star in its path stands for one segment, which its handler gets.</summary>
     /// <param name="Handle">Returns the answer.</param>
-    sealed record Route(string Method, string Path, Func<Call, Task<Answer>> Handle)
+    /// <param name="Waits">Whether who asks waits until the catalog is open, or is told at once that it is not.</param>
+    sealed record Route(string Method, string Path, Func<Call, Task<Answer>> Handle, bool Waits = true)
     {
         internal bool Fits(string[] segments, out string? named)
         {
@@ -51,7 +52,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
 
     static readonly Route[] s_routes =
     [
-        new("GET", "/v1/status", async call => new Answer(await StatusAnswer.OfAsync(call.Daemon), AdminJson.Default.StatusAnswer)),
+        new("GET", "/v1/status", async call => new Answer(await StatusAnswer.OfAsync(call.Daemon), AdminJson.Default.StatusAnswer), Waits: false),
         new("GET", "/v1/volumes", async call => new Answer(await VolumeRoutes.ListAsync(call.Daemon, call.Filters, call.Cancellation), AdminJson.Default.VolumesAnswer)),
         new("POST", "/v1/volumes", async call =>
         {
@@ -115,8 +116,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
         cancellation.CancelAfter(s_deadline);
         try
         {
-            // Who asks for that wants to know now.
-            if (route.Path == "/v1/status" && !opening.IsCompletedSuccessfully)
+            if (!route.Waits && !opening.IsCompletedSuccessfully)
             {
                 await RefuseAsync(http, StatusCodes.Status503ServiceUnavailable, "volman is starting: its catalog is being opened");
                 return;

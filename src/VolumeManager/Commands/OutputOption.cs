@@ -1,14 +1,22 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace VolumeManager.Commands;
 
-/// <summary>How a verb that lists something tells it.</summary>
-internal static class OutputOption
+/// <summary>How a verb that tells something tells it: as a table or a text to people, as JSON to programs.</summary>
+internal sealed class OutputOption : Option<string>
 {
-    internal static Option<string> Make()
+    internal OutputOption(string forPeople = "table")
+        : base("--output")
     {
-        var output = new Option<string>("--output") { Description = "table, for people, or json, for programs", HelpName = "format", DefaultValueFactory = _ => "table" };
-        output.AcceptOnlyFromAmong("table", "json");
-        return output;
+        (Description, HelpName, DefaultValueFactory) = ($"{forPeople}, for people, or json, for programs", "format", _ => forPeople);
+        this.AcceptOnlyFromAmong(forPeople, "json");
+    }
+
+    internal void Write<T>(ParseResult parsed, T told, JsonTypeInfo<T> type, Action<T> toPeople)
+    {
+        if (parsed.GetValue(this) == "json") Console.WriteLine(JsonSerializer.Serialize(told, type));
+        else toPeople(told);
     }
 }

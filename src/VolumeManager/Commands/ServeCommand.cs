@@ -25,16 +25,12 @@ internal static partial class ServeCommand
         var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
         var managed = ManagedPlugin.Flag();
         command.Options.Add(managed);
-        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() => parsed.GetValue(managed)
-            ? ManagedPlugin.ServeAsync(() => SettingsBinder.Bind(key => parsed.GetValue(flags[key])), bound => RunAsync(bound.Settings, bound.Log, cancellation))
-            : ServeAsync(parsed, cancellation)));
-
-        Task ServeAsync(ParseResult parsed, CancellationToken cancellation)
+        command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
-            var (settings, log) = SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
-            return RunAsync(settings, log, cancellation);
-        }
-
+            (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+            Task Serve((Settings Settings, LogSettings Log) bound) => RunAsync(bound.Settings, bound.Log, cancellation);
+            return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve) : Serve(Bind());
+        }));
         return command;
     }
 
@@ -102,7 +98,7 @@ internal static partial class ServeCommand
             kestrel.Limits.MaxRequestBodySize = null;
             // The plugin socket last: who cannot have the other one must not leave it behind, for engines to wait at.
             kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
-            kestrel.ListenUnixSocket(settings.Socket, EngineConnection.Look);
+            kestrel.ListenUnixSocket(settings.Socket);
         });
         builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint.ToString() == settings.AdminSocket));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using VolumeManager.Admin;
 
 namespace VolumeManager.Commands;
@@ -9,16 +8,13 @@ internal static class StatusCommand
 {
     internal static Command Build()
     {
-        var output = new Option<string>("--output") { Description = "text, for people, or json, for programs", HelpName = "format", DefaultValueFactory = _ => "text" };
-        output.AcceptOnlyFromAmong("text", "json");
+        var output = new OutputOption("text");
         var command = new Command("status", "Tell whether the daemon of this host serves; the exit code is 0 when it does, with or without warnings") { output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var status = await daemon.StatusAsync(cancellation);
-            if (parsed.GetValue(output) == "json") Console.WriteLine(JsonSerializer.Serialize(status, AdminJson.Default.StatusAnswer));
-            else Write(status);
+            output.Write(parsed, await daemon.StatusAsync(cancellation), AdminJson.Default.StatusAnswer, Write);
         }));
         return command;
     }

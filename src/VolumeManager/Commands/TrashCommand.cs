@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using VolumeManager.Admin;
 using VolumeManager.Volumes;
 
@@ -12,27 +11,22 @@ internal static class TrashCommand
 
     static Command BuildList()
     {
-        var output = OutputOption.Make();
+        var output = new OutputOption();
         var command = new Command("ls", "List the volumes in the trash, those first that were removed last") { output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var trash = await daemon.ListTrashAsync(cancellation);
-            if (parsed.GetValue(output) == "json")
-            {
-                Console.WriteLine(JsonSerializer.Serialize(trash.Volumes, AdminJson.Default.IReadOnlyListTrashedVolume));
-                return;
-            }
-
-            Table.Write(
-            [
-                ["ID", "NAME", "STATE", "REMOVED", "KEPT UNTIL", "SIZE", "SOURCE"],
-                .. trash.Volumes.Select(v => (string[])[$"{v.Id}", v.Name, v.State, $"{v.RemovedAt:u}", $"{v.PurgeAfter:u}", v.UsedBytes is { } bytes ? ByteSize.Text(bytes) : "", v.Source]),
-            ]);
+            output.Write(parsed, (await daemon.ListTrashAsync(cancellation)).Volumes, AdminJson.Default.IReadOnlyListTrashedVolume, Write);
         }));
         return command;
     }
+
+    static void Write(IReadOnlyList<TrashedVolume> volumes) => Table.Write(
+    [
+        ["ID", "NAME", "STATE", "REMOVED", "KEPT UNTIL", "SIZE", "SOURCE"],
+        .. volumes.Select(v => (string[])[$"{v.Id}", v.Name, v.State, $"{v.RemovedAt:u}", $"{v.PurgeAfter:u}", v.UsedBytes is { } bytes ? ByteSize.Text(bytes) : "", v.Source]),
+    ]);
 
     static Command BuildEmpty()
     {

@@ -14,7 +14,7 @@ internal static class VolumeCommand
     {
         var label = new Option<string?>("--label") { Description = "Only volumes with this label, or with this value of it", HelpName = "key[=value]" };
         var host = new Option<string?>("--host") { Description = "Only volumes that this host has mounted", HelpName = "name" };
-        var output = OutputOption.Make();
+        var output = new OutputOption();
         var command = new Command("ls", "List the volumes by name, with what they hold and who uses them") { label, host, output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
@@ -22,24 +22,20 @@ internal static class VolumeCommand
             using var daemon = AdminFlags.Open(parsed, flags);
             var volumes = new List<VolumeView>();
             await foreach (var volume in daemon.ListVolumesAsync(AdminFlags.Query(("label", parsed.GetValue(label)), ("host", parsed.GetValue(host))), cancellation)) volumes.Add(volume);
-            if (parsed.GetValue(output) == "json")
-            {
-                Console.WriteLine(JsonSerializer.Serialize(volumes, AdminJson.Default.IReadOnlyListVolumeView));
-                return;
-            }
-
-            Table.Write(
-            [
-                ["NAME", "STATE", "USED", "SIZE", "ACCESS", "USED ON", "SOURCE"],
-                .. volumes.Select(v => (string[])
-                [
-                    v.Name, v.State, v.UsedBytes is { } used ? ByteSize.Text(used) : "", v.SizeBytes is { } size ? ByteSize.Text(size) : "", v.Options["access"],
-                    string.Join(", ", v.Holders.Select(h => h.State == "live" ? h.Host : $"{h.Host} ({h.State})")), v.Source,
-                ]),
-            ]);
+            output.Write(parsed, volumes, AdminJson.Default.IReadOnlyListVolumeView, Write);
         }));
         return command;
     }
+
+    static void Write(IReadOnlyList<VolumeView> volumes) => Table.Write(
+    [
+        ["NAME", "STATE", "USED", "SIZE", "ACCESS", "USED ON", "SOURCE"],
+        .. volumes.Select(v => (string[])
+        [
+            v.Name, v.State, v.UsedBytes is { } used ? ByteSize.Text(used) : "", v.SizeBytes is { } size ? ByteSize.Text(size) : "", v.Options["access"],
+            string.Join(", ", v.Holders.Select(h => h.State == "live" ? h.Host : $"{h.Host} ({h.State})")), v.Source,
+        ]),
+    ]);
 
     static Command BuildInspect()
     {
