@@ -22,6 +22,47 @@ namespace VolumeManager.Migrations.Postgres.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("VolumeManager.Catalog.AccessToken", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by")
+                        .UseCollation("C");
+
+                    b.Property<DateTime?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hash")
+                        .UseCollation("C");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("role")
+                        .UseCollation("C");
+
+                    b.HasKey("Name");
+
+                    b.HasIndex("Hash")
+                        .IsUnique();
+
+                    b.ToTable("access_tokens", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Catalog.CatalogState", b =>
                 {
                     b.Property<int>("Id")
@@ -69,6 +110,11 @@ namespace VolumeManager.Migrations.Postgres.Migrations
 
                     NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
 
+                    b.Property<string>("Actor")
+                        .HasColumnType("text")
+                        .HasColumnName("actor")
+                        .UseCollation("C");
+
                     b.Property<DateTime>("At")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("at");
@@ -104,6 +150,10 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .HasColumnName("kind")
                         .UseCollation("C");
 
+                    b.Property<DateTime?>("MountedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("mounted_at");
+
                     b.Property<Guid?>("Operation")
                         .HasColumnType("uuid")
                         .HasColumnName("operation");
@@ -118,6 +168,9 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .UseCollation("C");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("At")
+                        .HasFilter("mounted_at IS NOT NULL");
 
                     b.HasIndex("Operation")
                         .IsUnique();
@@ -314,6 +367,57 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.ToTable("mounts", (string)null);
                 });
 
+            modelBuilder.Entity("VolumeManager.Usage.UsageDay", b =>
+                {
+                    b.Property<DateOnly>("Day")
+                        .HasColumnType("date")
+                        .HasColumnName("day");
+
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("volume_id");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Files")
+                        .HasColumnType("bigint")
+                        .HasColumnName("files");
+
+                    b.Property<long>("MaxBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("max_bytes");
+
+                    b.Property<long>("MinBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("min_bytes");
+
+                    b.Property<DateTime>("SampledAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("sampled_at");
+
+                    b.Property<int>("Samples")
+                        .HasColumnType("integer")
+                        .HasColumnName("samples");
+
+                    b.Property<long>("SumBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sum_bytes");
+
+                    b.Property<string>("VolumeName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("volume_name")
+                        .UseCollation("C");
+
+                    b.HasKey("Day", "VolumeId");
+
+                    b.HasIndex("VolumeId", "Day");
+
+                    b.ToTable("usage_daily", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Usage.UsageSample", b =>
                 {
                     b.Property<Guid>("VolumeId")
@@ -341,6 +445,48 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.HasIndex("TakenAt");
 
                     b.ToTable("usage_samples", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("volume_id");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor")
+                        .UseCollation("C");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host")
+                        .UseCollation("C");
+
+                    b.Property<string>("NewValue")
+                        .HasColumnType("text")
+                        .HasColumnName("new_value")
+                        .UseCollation("C");
+
+                    b.Property<string>("OldValue")
+                        .HasColumnType("text")
+                        .HasColumnName("old_value")
+                        .UseCollation("C");
+
+                    b.HasKey("VolumeId", "ChangedAt", "Key");
+
+                    b.ToTable("option_changes", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Volumes.Volume", b =>
@@ -394,6 +540,10 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.Property<long>("Gid")
                         .HasColumnType("bigint")
                         .HasColumnName("gid");
+
+                    b.Property<DateTime?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_used_at");
 
                     b.Property<int>("Mode")
                         .HasColumnType("integer")
@@ -557,6 +707,15 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                         .WithMany()
                         .HasForeignKey("VolumeId")
                         .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>
+                {
+                    b.HasOne("VolumeManager.Volumes.Volume", null)
+                        .WithMany()
+                        .HasForeignKey("VolumeId")
+                        .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
 

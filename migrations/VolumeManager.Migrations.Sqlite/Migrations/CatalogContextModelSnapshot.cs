@@ -17,6 +17,43 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
 
+            modelBuilder.Entity("VolumeManager.Catalog.AccessToken", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_by");
+
+                    b.Property<DateTime?>("ExpiresAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("role");
+
+                    b.HasKey("Name");
+
+                    b.HasIndex("Hash")
+                        .IsUnique();
+
+                    b.ToTable("access_tokens", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Catalog.CatalogState", b =>
                 {
                     b.Property<int>("Id")
@@ -62,6 +99,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    b.Property<string>("Actor")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor");
+
                     b.Property<DateTime>("At")
                         .HasColumnType("TEXT")
                         .HasColumnName("at");
@@ -92,6 +133,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
+                    b.Property<DateTime?>("MountedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("mounted_at");
+
                     b.Property<Guid?>("Operation")
                         .HasColumnType("TEXT")
                         .HasColumnName("operation");
@@ -105,6 +150,9 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .HasColumnName("volume_name");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("At")
+                        .HasFilter("mounted_at IS NOT NULL");
 
                     b.HasIndex("Operation")
                         .IsUnique();
@@ -287,6 +335,56 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.ToTable("mounts", (string)null);
                 });
 
+            modelBuilder.Entity("VolumeManager.Usage.UsageDay", b =>
+                {
+                    b.Property<DateOnly>("Day")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("day");
+
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_id");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("Files")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("files");
+
+                    b.Property<long>("MaxBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("max_bytes");
+
+                    b.Property<long>("MinBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("min_bytes");
+
+                    b.Property<DateTime>("SampledAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sampled_at");
+
+                    b.Property<int>("Samples")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("samples");
+
+                    b.Property<long>("SumBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sum_bytes");
+
+                    b.Property<string>("VolumeName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_name");
+
+                    b.HasKey("Day", "VolumeId");
+
+                    b.HasIndex("VolumeId", "Day");
+
+                    b.ToTable("usage_daily", (string)null);
+                });
+
             modelBuilder.Entity("VolumeManager.Usage.UsageSample", b =>
                 {
                     b.Property<Guid>("VolumeId")
@@ -314,6 +412,43 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.HasIndex("TakenAt");
 
                     b.ToTable("usage_samples", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_id");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("NewValue")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_value");
+
+                    b.Property<string>("OldValue")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("old_value");
+
+                    b.HasKey("VolumeId", "ChangedAt", "Key");
+
+                    b.ToTable("option_changes", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Volumes.Volume", b =>
@@ -363,6 +498,10 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.Property<long>("Gid")
                         .HasColumnType("INTEGER")
                         .HasColumnName("gid");
+
+                    b.Property<DateTime?>("LastUsedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_used_at");
 
                     b.Property<int>("Mode")
                         .HasColumnType("INTEGER")
@@ -520,6 +659,15 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                         .WithMany()
                         .HasForeignKey("VolumeId")
                         .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>
+                {
+                    b.HasOne("VolumeManager.Volumes.Volume", null)
+                        .WithMany()
+                        .HasForeignKey("VolumeId")
+                        .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
 

@@ -16,11 +16,14 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
     public DbSet<Volume> Volumes => Set<Volume>();
     public DbSet<VolumeOption> VolumeOptions => Set<VolumeOption>();
     public DbSet<VolumeLabel> VolumeLabels => Set<VolumeLabel>();
+    public DbSet<OptionChange> OptionChanges => Set<OptionChange>();
     public DbSet<Mount> Mounts => Set<Mount>();
     public DbSet<Event> Events => Set<Event>();
     public DbSet<UsageSample> UsageSamples => Set<UsageSample>();
+    public DbSet<UsageDay> UsageDays => Set<UsageDay>();
     public DbSet<PublishedExport> PublishedExports => Set<PublishedExport>();
     public DbSet<ExportClient> ExportClients => Set<ExportClient>();
+    public DbSet<AccessToken> AccessTokens => Set<AccessToken>();
     public DbSet<CatalogState> CatalogStates => Set<CatalogState>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -49,6 +52,8 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             volume.HasIndex(v => v.Name).IsUnique().HasFilter("state IN ('ready', 'removing', 'restoring')");
             volume.HasIndex(v => new { v.Directory, v.Export, v.Server }).HasFilter("state IN ('ready', 'removing', 'restoring')");
             volume.HasIndex(v => v.PurgeAfter).HasFilter("state IN ('trashed', 'purging', 'gone')");
+            // When its last mount ended. Written and reported by SQL alone.
+            volume.Property<DateTime?>("LastUsedAt");
             volume.HasIndex(v => v.Revision);
             volume.HasIndex(v => v.SampledAt).HasFilter("state = 'ready'");
         });
@@ -61,6 +66,11 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
         {
             label.ToTable("volume_labels").HasKey(l => new { l.VolumeId, l.Key });
             label.HasOne<Volume>().WithMany().HasForeignKey(l => l.VolumeId);
+        });
+        modelBuilder.Entity<OptionChange>(change =>
+        {
+            change.ToTable("option_changes").HasKey(c => new { c.VolumeId, c.ChangedAt, c.Key });
+            change.HasOne<Volume>().WithMany().HasForeignKey(c => c.VolumeId);
         });
         modelBuilder.Entity<Mount>(mount =>
         {
@@ -76,12 +86,19 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             e.HasIndex(x => x.VolumeId);
             // What makes a repeated delivery harmless. Rows of before there were operations have none.
             e.HasIndex(x => x.Operation).IsUnique();
+            // The history of mounts.
+            e.HasIndex(x => x.At).HasFilter("mounted_at IS NOT NULL");
         });
         modelBuilder.Entity<UsageSample>(sample =>
         {
             sample.ToTable("usage_samples").HasKey(s => new { s.VolumeId, s.TakenAt });
             // What is deleted when its retention is over.
             sample.HasIndex(s => s.TakenAt);
+        });
+        modelBuilder.Entity<UsageDay>(day =>
+        {
+            day.ToTable("usage_daily").HasKey(d => new { d.Day, d.VolumeId });
+            day.HasIndex(d => new { d.VolumeId, d.Day });
         });
         modelBuilder.Entity<PublishedExport>(export =>
         {
@@ -93,6 +110,11 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             client.ToTable("export_clients").HasKey(c => new { c.Server, c.Path, c.HostId });
             client.HasOne<PublishedExport>().WithMany().HasForeignKey(c => new { c.Server, c.Path });
             client.HasOne<Host>().WithMany().HasForeignKey(c => c.HostId).OnDelete(DeleteBehavior.Restrict);
+        });
+        modelBuilder.Entity<AccessToken>(token =>
+        {
+            token.ToTable("access_tokens").HasKey(t => t.Name);
+            token.HasIndex(t => t.Hash).IsUnique();
         });
         modelBuilder.Entity<CatalogState>(state =>
         {

@@ -157,7 +157,7 @@ internal sealed partial class ClusterCatalog
         try
         {
             var change = Change.Of(
-                MountRows.Touch(volume.Id), left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Entry)]));
+                MountRows.Touch(volume.Id, Now), left.SelectMany(l => (FormattableString[])[MountRows.Leave(l.Mount, l.Left), EventRows.Append(l.Entry)]));
             await _join.ApplyAsync(change, SharedVolumeRows.ById(volume.Id), volume.Name);
             _ledger.ForgetTold([.. left.Select(l => l.Entry)]);
         }

@@ -31,6 +31,12 @@ internal sealed class Event
     public string? Error { get; init; }
 
     public string? Detail { get; init; }
+
+    /// <summary>When the mount began that this event ended; null when it ended none. Of such events the history of mounts is made.</summary>
+    public DateTime? MountedAt { get; init; }
+
+    /// <summary>The operator who asked for it over the admin API; null for an engine's requests and for what volman does by itself.</summary>
+    public string? Actor { get; init; }
 }
 
 /// <summary>The kinds of events, a contract for those who query history.</summary>
@@ -43,6 +49,12 @@ internal static class EventKind
     public const string Mount = "mount";
     public const string Unmount = "unmount";
 
+    /// <summary>An operator changed options of the volume.</summary>
+    public const string Set = "set";
+
+    /// <summary>The volume's data was moved to another place.</summary>
+    public const string Move = "move";
+
     /// <summary>The kernel mounted the directory on this host, for the first of its callers.</summary>
     public const string Attach = "attach";
 
@@ -51,6 +63,9 @@ internal static class EventKind
 
     /// <summary>An exclusive volume was taken from a host that is lost.</summary>
     public const string Takeover = "takeover";
+
+    /// <summary>A lost host's mount ended so: its volume was taken over.</summary>
+    public const string Taken = "taken";
 
     /// <summary>This host came back to an exclusive volume that another had taken, and gave it up.</summary>
     public const string GiveUp = "give-up";

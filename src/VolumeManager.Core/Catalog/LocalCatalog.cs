@@ -57,13 +57,13 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     internal override Task ReleaseAsync(Volume volume, Mount mount, int left, Event entry)
     {
         Index.SetOwn(volume, left > 0 ? volume.Mounts.Replace(mount, mount with { Count = left }) : volume.Mounts.Remove(mount));
-        return _file.ApplyEventuallyAsync(Change.Of(MountRows.Leave(mount, left), MountRows.Touch(volume.Id), EventRows.Append(entry)));
+        return _file.ApplyEventuallyAsync(Change.Of(MountRows.Leave(mount, left), MountRows.Touch(volume.Id, Now), EventRows.Append(entry)));
     }
 
     internal override async Task DropAsync(Volume volume, IReadOnlyList<(Mount Mount, Event Entry)> stale)
     {
         await _file.ApplyAsync(Change.Of(
-            MountRows.Touch(volume.Id), stale.SelectMany(s => (FormattableString[])[MountRows.Leave(s.Mount, 0), EventRows.Append(s.Entry)])));
+            MountRows.Touch(volume.Id, Now), stale.SelectMany(s => (FormattableString[])[MountRows.Leave(s.Mount, 0), EventRows.Append(s.Entry)])));
         Index.SetOwn(volume, volume.Mounts.RemoveRange(stale.Select(s => s.Mount)));
     }
 

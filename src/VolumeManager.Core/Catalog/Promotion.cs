@@ -115,11 +115,13 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             cancellation.ThrowIfCancellationRequested();
             var batch = new List<FormattableString>();
             await local.ReadAsync(
-                $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail FROM events WHERE id > {last} ORDER BY id LIMIT {Batch}",
+                $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail, mounted_at, actor FROM events WHERE id > {last} ORDER BY id LIMIT {Batch}",
                 row =>
                 {
                     last = row.GetInt64(0);
-                    batch.Add(EventRows.Append(ReadEvent(row, last)));
+                    // History of before there were operations gets one that is the same in each attempt.
+                    var operation = row.IsDBNull(1) ? new Guid(SHA256.HashData(Encoding.ASCII.GetBytes($"{state.HostId} {last}")).AsSpan(0, 16)) : row.GetGuid(1);
+                    batch.Add(EventRows.Append(EventRows.Read(row, operation)));
                 });
             if (batch.Count == 0) return moved;
             await ApplyAsync(connection, batch);
@@ -149,21 +151,6 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             moved += batch.Count;
         }
     }
-
-    // History of before there were operations gets one that is the same in each attempt.
-    Event ReadEvent(DbDataReader row, long id) => new()
-    {
-        Operation = row.IsDBNull(1) ? new Guid(SHA256.HashData(Encoding.ASCII.GetBytes($"{state.HostId} {id}")).AsSpan(0, 16)) : row.GetGuid(1),
-        At = row.GetUtc(2),
-        Host = row.GetString(3),
-        VolumeId = row.IsDBNull(4) ? null : row.GetGuid(4),
-        VolumeName = row.IsDBNull(5) ? null : row.GetString(5),
-        Kind = row.GetString(6),
-        CallerId = row.IsDBNull(7) ? null : row.GetString(7),
-        DurationMs = row.IsDBNull(8) ? null : row.GetDouble(8),
-        Error = row.IsDBNull(9) ? null : row.GetString(9),
-        Detail = row.IsDBNull(10) ? null : row.GetString(10),
-    };
 
     async Task<List<Volume>> ReadVolumesAsync(CatalogConnection local)
     {

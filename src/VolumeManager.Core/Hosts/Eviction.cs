@@ -38,8 +38,8 @@ internal static class Eviction
             $"UPDATE hosts SET state = 'evicted', instance_id = NULL, lease_expires_at = now() WHERE id = {host} AND state <> 'evicted' AND ({force} OR lease_expires_at <= now() OR instance_id IS NULL)",
             [
                 $"""
-                INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail)
-                SELECT gen_random_uuid(), now(), {name}, v.id, v.name, {EventKind.HostEvict}, m.caller_id, {"evicted by " + by}
+                INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail, mounted_at)
+                SELECT gen_random_uuid(), now(), {name}, v.id, v.name, {EventKind.HostEvict}, m.caller_id, {"evicted by " + by}, m.mounted_at
                 FROM mounts m JOIN volumes v ON v.id = m.volume_id JOIN hosts h ON h.id = m.host_id WHERE h.id = {host} AND h.state = 'evicted'
                 """,
                 $"""
@@ -47,7 +47,7 @@ internal static class Eviction
                 SELECT gen_random_uuid(), now(), {name}, {EventKind.HostEvict}, {"evicted by " + by} FROM hosts WHERE id = {host} AND state = 'evicted'
                 """,
                 $"""
-                UPDATE volumes SET epoch = epoch + CASE WHEN access IN ('single-host', 'single-caller') THEN 1 ELSE 0 END, revision = (SELECT revision FROM catalog)
+                UPDATE volumes SET epoch = epoch + CASE WHEN access IN ('single-host', 'single-caller') THEN 1 ELSE 0 END, revision = (SELECT revision FROM catalog), last_used_at = now()
                 WHERE id IN (SELECT volume_id FROM mounts JOIN hosts ON hosts.id = mounts.host_id WHERE host_id = {host} AND hosts.state = 'evicted')
                 """,
                 $"SELECT name, access FROM volumes WHERE revision = (SELECT revision FROM catalog) ORDER BY name",

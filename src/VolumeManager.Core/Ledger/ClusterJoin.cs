@@ -249,7 +249,7 @@ internal sealed partial class ClusterJoin(
             if (!link.TryHold(id)) return;
             try
             {
-                await ApplyAsync(MountRows.Replace(id, host.Id, index.OwnOf(id)), SharedVolumeRows.ById(id), name);
+                await ApplyAsync(MountRows.Replace(id, host.Id, index.OwnOf(id), membership.Now), SharedVolumeRows.ById(id), name);
             }
             catch (VolumeException)
             {

@@ -74,19 +74,9 @@ internal sealed partial class HostLedger : IDisposable
     internal Task<List<Event>> ReadUntoldAsync(int limit) => _file.ReadAsync(async db =>
     {
         var events = new List<Event>();
-        await db.ReadAsync($"SELECT operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail FROM events ORDER BY id LIMIT {limit}", row => events.Add(new Event
-        {
-            Operation = row.GetGuid(0),
-            At = row.GetUtc(1),
-            Host = row.GetString(2),
-            VolumeId = row.IsDBNull(3) ? null : row.GetGuid(3),
-            VolumeName = row.IsDBNull(4) ? null : row.GetString(4),
-            Kind = row.GetString(5),
-            CallerId = row.IsDBNull(6) ? null : row.GetString(6),
-            DurationMs = row.IsDBNull(7) ? null : row.GetDouble(7),
-            Error = row.IsDBNull(8) ? null : row.GetString(8),
-            Detail = row.IsDBNull(9) ? null : row.GetString(9),
-        }));
+        await db.ReadAsync(
+            $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail, mounted_at, actor FROM events ORDER BY id LIMIT {limit}",
+            row => events.Add(EventRows.Read(row, row.GetGuid(1))));
         return events;
     }, CancellationToken.None);
 

@@ -52,6 +52,12 @@ internal static class MountRows
           AND (access = 'single-host' OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id <> {m.CallerId}))
         """,
         [
+            $"""
+            INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail, mounted_at)
+            SELECT gen_random_uuid(), {takeover.At}, hosts.name, {m.VolumeId}, {takeover.VolumeName}, {EventKind.Taken}, mounts.caller_id, {"by " + takeover.Host}, mounts.mounted_at
+            FROM mounts JOIN hosts ON hosts.id = mounts.host_id
+            WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND EXISTS (SELECT 1 FROM volumes WHERE id = {m.VolumeId} AND revision = (SELECT revision FROM catalog))
+            """,
             $"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId} AND EXISTS (SELECT 1 FROM volumes WHERE id = {m.VolumeId} AND revision = (SELECT revision FROM catalog))",
             EventRows.AppendIfChanged(takeover), PutIfChanged(m), EventRows.AppendIfChanged(entry),
         ]);
@@ -84,11 +90,11 @@ internal static class MountRows
         ? (FormattableString)$"UPDATE mounts SET count = {count} WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}"
         : (FormattableString)$"DELETE FROM mounts WHERE volume_id = {m.VolumeId} AND host_id = {m.HostId} AND caller_id = {m.CallerId}";
 
-    /// <summary>Lets others see that a volume's mounts have changed.</summary>
-    internal static FormattableString Touch(Guid volumeId) => $"UPDATE volumes SET revision = (SELECT revision FROM catalog) WHERE id = {volumeId}";
+    /// <summary>Lets others see that a volume's mounts have changed, and remembers when it was last in use.</summary>
+    internal static FormattableString Touch(Guid volumeId, DateTime now) => $"UPDATE volumes SET revision = (SELECT revision FROM catalog), last_used_at = {now} WHERE id = {volumeId}";
 
     /// <summary>Makes a host's mounts of a volume in the shared catalog what the host itself knows them to be. What was taken from it, or is gone, stays out.</summary>
-    internal static Change Replace(Guid volumeId, Guid hostId, IReadOnlyList<Mount> mounts) => Change.Of(
+    internal static Change Replace(Guid volumeId, Guid hostId, IReadOnlyList<Mount> mounts, DateTime now) => Change.Of(
         $"DELETE FROM mounts WHERE volume_id = {volumeId} AND host_id = {hostId}",
         [
             .. mounts.Select(FormattableString (m) => $"""
@@ -100,6 +106,6 @@ internal static class MountRows
                 """),
             // It is mounted, so its directory was there.
             .. mounts.Take(1).Select(m => (FormattableString)$"UPDATE volumes SET provisioned_at = {m.MountedAt} WHERE id = {volumeId} AND provisioned_at IS NULL"),
-            Touch(volumeId),
+            Touch(volumeId, now),
         ]);
 }

@@ -153,8 +153,8 @@ internal sealed partial class MountService(
             SetLost(volume, isLost: false);
         }
 
-        await catalog.ReleaseAsync(
-            volume, mount, mount.Count - 1, history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone"));
+        var entry = history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone", ended: mount.Count == 1 ? mount : null);
+        await catalog.ReleaseAsync(volume, mount, mount.Count - 1, entry);
     }
 
     /// <summary>The mount that an Unmount takes back. Engines of 1.12.0 mount with an id and unmount without: any mount of the host will do then.</summary>

@@ -139,7 +139,7 @@ internal sealed partial class Reconciler(
         if (stale.Count == 0) return;
         var left = volume with { Mounts = volume.Mounts.RemoveRange(stale) };
         if (!HasMountsHere(left) && Mounter.IsMounted(mounts.TargetOf(name))) await mounts.TryDetachAsync(volume);
-        await catalog.DropAsync(volume, [.. stale.Select(m => (m, history.Of(EventKind.Reclaim, volume, m.CallerId, why)))]);
+        await catalog.DropAsync(volume, [.. stale.Select(m => (m, history.Of(EventKind.Reclaim, volume, m.CallerId, why, ended: m)))]);
         LogReclaimed(name, stale.Count, why);
     }
 

@@ -152,7 +152,7 @@ public class LeaseTests
         // What was sent before it joined anew, and arrives only now, does nothing.
         await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
         var host = await cluster.ScalarAsync<Guid>("SELECT id FROM hosts");
-        var late = MountRows.Replace(await cluster.ScalarAsync<Guid>("SELECT id FROM volumes WHERE name = 'v'"), host, []);
+        var late = MountRows.Replace(await cluster.ScalarAsync<Guid>("SELECT id FROM volumes WHERE name = 'v'"), host, [], DateTime.UtcNow);
         await Assert.ThrowsAsync<CatalogAwayException>(() => database.ApplyAsync(late.By(host, instance)));
         Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM catalog"));
