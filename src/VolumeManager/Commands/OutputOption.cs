@@ -11,7 +11,7 @@ internal sealed class OutputOption : Option<string>
         : base("--output")
     {
         (Description, HelpName, DefaultValueFactory) = ($"{forPeople}, for people, or json, for programs", "format", _ => forPeople);
-        this.AcceptOnlyFromAmong(forPeople, "json");
+        AcceptOnlyFromAmong(forPeople, "json");
     }
 
     internal void Write<T>(ParseResult parsed, T told, JsonTypeInfo<T> type, Action<T> toPeople)
