@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Ledger;
@@ -154,14 +155,14 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         return made || now?.Id == volume.Id;
     }
 
+    internal override Task<(bool Made, Volume? Now)> ChangeAsync(Change change, Volume changed, Volume? made = null) => DecideAsync(change, SharedVolumeRows.ById(changed.Id), changed.Name);
+
     /// <summary>Makes a change that is of no volume, as the member that this host is.</summary>
     /// <returns>Whether it was made.</returns>
     /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
     internal async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
 
-    /// <summary>Asks what is of no volume.</summary>
-    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
-    internal Task ReadAsync(FormattableString query, Action<System.Data.Common.DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
 
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 

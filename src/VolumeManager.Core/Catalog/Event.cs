@@ -52,7 +52,7 @@ internal static class EventKind
     /// <summary>An operator changed options of the volume.</summary>
     public const string Set = "set";
 
-    /// <summary>The volume's data was moved to another place.</summary>
+    /// <summary>The volume's data was copied to another place, and is there from now on.</summary>
     public const string Move = "move";
 
     /// <summary>The kernel mounted the directory on this host, for the first of its callers.</summary>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
@@ -66,6 +67,21 @@ internal sealed partial class LocalCatalog : VolumeCatalog
             MountRows.Touch(volume.Id, Now), stale.SelectMany(s => (FormattableString[])[MountRows.Leave(s.Mount, 0), EventRows.Append(s.Entry)])));
         Index.SetOwn(volume, volume.Mounts.RemoveRange(stale.Select(s => s.Mount)));
     }
+
+    internal override async Task<(bool Made, Volume? Now)> ChangeAsync(Change change, Volume changed, Volume? made = null)
+    {
+        if (!await _file.ApplyAsync(change)) return (false, Index.TryFind(changed.Name, out var now) ? now : null);
+        Index.Put(changed);
+        if (made is not null) Index.Put(made);
+        return (true, changed);
+    }
+
+    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _file.ReadAsync(
+        async db =>
+        {
+            await db.ReadAsync(query, row);
+            return true;
+        }, cancellation);
 
     internal override async Task SetProvisionedAsync(Volume provisioned, Event entry)
     {

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
 using VolumeManager.Usage;
@@ -59,6 +61,16 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>Drops mounts of this host that nothing holds any more.</summary>
     internal abstract Task DropAsync(Volume volume, IReadOnlyList<(Mount Mount, Event Entry)> stale);
 
+    /// <summary>Makes a change of one living volume.</summary>
+    /// <param name="changed">As the change makes it.</param>
+    /// <param name="made">Another one that it makes.</param>
+    /// <returns>Whether it was made, and the volume as it is now; null when it is not known here any more.</returns>
+    internal abstract Task<(bool Made, Volume? Now)> ChangeAsync(Change change, Volume changed, Volume? made = null);
+
+    /// <summary>Asks the catalog itself, for what memory does not have.</summary>
+    /// <exception cref="CatalogAwayException">It does not answer.</exception>
+    internal abstract Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation);
+
     internal abstract Task SetProvisionedAsync(Volume provisioned, Event entry);
 
     /// <summary>Closes a volume to new mounts.</summary>
@@ -75,7 +87,22 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);
 
     /// <summary>Whether a removal or restoration that was begun is this host's to finish. One that another host has just begun is that host's.</summary>
-    internal bool IsAbandoned(Volume volume) => Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - s_removalTime;
+    internal bool IsAbandoned(Volume volume) => !_copied.ContainsKey(volume.Id) && (Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - s_removalTime);
+
+    // The volumes that this daemon copies at this moment.
+    readonly ConcurrentDictionary<Guid, bool> _copied = new();
+
+    /// <summary>Until what comes back is disposed of, a volume that is held is not taken for one that a killed daemon has left.</summary>
+    internal IDisposable WhileCopied(Volume volume)
+    {
+        if (!_copied.TryAdd(volume.Id, true)) throw new VolumeException($"volume {volume.Name} is being copied already: wait until that is done");
+        return new Copied(_copied, volume.Id);
+    }
+
+    sealed class Copied(ConcurrentDictionary<Guid, bool> all, Guid id) : IDisposable
+    {
+        public void Dispose() => all.TryRemove(id, out _);
+    }
 
     /// <summary>The volumes whose data is in the trash.</summary>
     /// <param name="only">The id of the only one that is asked for; null for all.</param>

@@ -15,6 +15,10 @@ internal abstract partial class Export
     /// <summary>What Status says of the volume's <c>size</c>: "yes" where it is enforced, "no: " and why where it is not. Touches no disk.</summary>
     internal virtual string SizeEnforced(Volume volume) => Quota?.DescribeLimit(volume) ?? "no: the NFS server must limit it";
 
+    /// <summary>Gives a volume its project, if nothing is in it yet, and the limit that its <c>size</c> asks for.</summary>
+    /// <exception cref="VolumeException">The directory cannot be reached.</exception>
+    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => Quota is { } quota ? RunAsync(volume, () => quota.Apply(volume), cancellation, isHarmless: true) : Task.CompletedTask;
+
     /// <summary>Finds out, for Status, whether the size of volumes is enforced that nobody has mounted since volman started. What fails for one is asked again in the next pass.</summary>
     /// <param name="volumes">All volumes of this export that have a size.</param>
     internal Task LearnLimitsAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) =>

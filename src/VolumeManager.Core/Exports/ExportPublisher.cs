@@ -16,7 +16,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
 
     readonly KernelExports _kernel = new(export.Directory, settings.ExportSquash, settings.ExportPlaces);
     readonly SyscallLane _lane = new("exportfs", maxThreads: 1);
-    readonly HashSet<Guid> _limited = [];
+    readonly HashSet<(Guid, long?)> _limited = [];
     long _revision = -1;
     bool _isPublished;
     string _trouble = "";
@@ -117,10 +117,10 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
             (revision, var volume) = SharedVolumeRows.Read(row, (_, _) => { });
             if (volume is { State: VolumeState.Ready, Backend: "nfs" } && volume.Server == settings.NfsServer && volume.Export == settings.NfsExport) found.Add(volume);
         }, cancellation);
-        foreach (var volume in found.Where(v => !_limited.Contains(v.Id)))
+        foreach (var volume in found.Where(v => !_limited.Contains((v.Id, v.SizeBytes))))
         {
             await export.LimitAsync(volume, cancellation);
-            _limited.Add(volume.Id);
+            _limited.Add((volume.Id, volume.SizeBytes));
         }
 
         _revision = revision;

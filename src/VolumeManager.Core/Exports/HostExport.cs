@@ -44,10 +44,6 @@ internal sealed class HostExport : Export
 
     private protected override DirectoryQuota Quota { get; }
 
-    /// <summary>Gives a volume that another host has made its project and its limit, before anything is in it.</summary>
-    /// <exception cref="VolumeException">The directory cannot be reached.</exception>
-    internal Task LimitAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => Quota.Apply(volume), cancellation, isHarmless: true);
-
     private protected override void Prepare(Volume volume)
     {
         if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
+using VolumeManager.Copies;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
@@ -33,6 +34,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Mounts = new MountService(host, catalog, History, _locks, Exports, logs.CreateLogger<MountService>());
         Trash = new Trash(catalog, History, _locks, Exports, logs.CreateLogger<Trash>()) { PurgeDue = () => Wake(_clean) };
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, Trash, logs.CreateLogger<VolumeService>());
+        Options = new OptionService(settings, catalog, History, host.Name, _locks, Exports, logs.CreateLogger<OptionService>());
+        Copies = new CopyService(settings, catalog, History, host.Name, _locks, Exports, Volumes, logs.CreateLogger<CopyService>());
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
@@ -45,6 +48,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal MountService Mounts { get; }
     internal VolumeService Volumes { get; }
     internal Trash Trash { get; }
+    internal OptionService Options { get; }
+    internal CopyService Copies { get; }
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>
     /// <exception cref="VolumeException">A directory cannot be used.</exception>

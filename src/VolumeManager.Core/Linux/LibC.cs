@@ -63,6 +63,8 @@ internal static partial class LibC
 
     internal const int S_IFMT = 0xF000;
     internal const int S_IFDIR = 0x4000;
+    internal const int S_IFREG = 0x8000;
+    internal const int S_IFLNK = 0xA000;
     internal const int S_IFSOCK = 0xC000;
 
     internal const int ENOENT = 2;
@@ -85,6 +87,7 @@ internal static partial class LibC
     internal const int ESTALE = 116;
     internal const int EBADF = 9;
     internal const int ENOSYS = 38;
+    internal const int EOPNOTSUPP = 95;
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string? source, string target, string? type, ulong flags, string? data);
@@ -141,10 +144,17 @@ internal static partial class LibC
     {
         [FieldOffset(8)] internal ulong Attributes;
         [FieldOffset(16)] internal uint Links;
+        [FieldOffset(20)] internal uint Uid;
+        [FieldOffset(24)] internal uint Gid;
         [FieldOffset(28)] internal ushort Mode;
         [FieldOffset(32)] internal ulong Inode;
+        [FieldOffset(40)] internal ulong Size;
         [FieldOffset(48)] internal ulong Blocks;
         [FieldOffset(56)] internal ulong AttributesMask;
+        [FieldOffset(112)] internal long ModifiedSeconds;
+        [FieldOffset(120)] internal uint ModifiedNanoseconds;
+        [FieldOffset(128)] internal uint RdevMajor;
+        [FieldOffset(132)] internal uint RdevMinor;
         [FieldOffset(136)] internal uint DeviceMajor;
         [FieldOffset(140)] internal uint DeviceMinor;
     }

@@ -90,7 +90,7 @@ internal sealed partial class MountService(
 
     VolumeException Refused(Volume volume) => new(volume.State == VolumeState.Ready
         ? $"volume {volume.Name} has access {EnumText.Of(volume.Access)} and is mounted by {Holders.Describe(volume, catalog)}: stop that container first, or create the volume with access=shared"
-        : volume.State == VolumeState.Restoring ? $"volume {volume.Name} is being restored from the trash: try again in a moment"
+        : volume.State == VolumeState.Restoring ? $"volume {volume.Name} is being restored or copied: try again when that is done"
         : $"volume {volume.Name} {(volume.IsLiving ? "is being removed" : "was removed on another host")}: create it anew, then mount it");
 
     async Task<(Mount Mount, Event Entry)> DescribeAsync(Volume volume, string callerId, CancellationToken cancellation)

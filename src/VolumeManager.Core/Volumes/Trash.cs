@@ -159,7 +159,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     static VolumeException BeingDeleted(Volume volume) => new($"the data of volume {volume.Name} is being deleted already: it cannot be restored");
 
     /// <summary>What every database keeps of a time.</summary>
-    static DateTime Microseconds(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMicrosecond, time.Kind);
+    internal static DateTime Microseconds(DateTime time) => new(time.Ticks - time.Ticks % TimeSpan.TicksPerMicrosecond, time.Kind);
 
     // All messages of a class in one file: of two, the generator takes now the one first and now the other, and no two builds are the same.
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} restored to {Path}")]

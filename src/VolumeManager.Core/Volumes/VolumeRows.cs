@@ -81,7 +81,7 @@ internal static class VolumeRows
             EventRows.AppendIfChanged(entry),
         ]);
 
-    static FormattableString InsertUnlessTaken(Volume v)
+    internal static FormattableString InsertUnlessTaken(Volume v)
     {
         List<object> values =
         [

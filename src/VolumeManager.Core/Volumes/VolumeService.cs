@@ -77,7 +77,19 @@ internal sealed partial class VolumeService(
             volume = restored;
         }
 
-        // The engine may have forgotten a container (live-restore) that the kernel still knows.
+        await CheckUnheldAsync(volume, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        if (await catalog.BeginRemovalAsync(volume) is not { } now) return false;
+        if (now.State != VolumeState.Removing) throw InUse(now);
+        await FinishRemovalAsync(now);
+        return true;
+    }
+
+    /// <summary>Whatever the catalog says: the engine may have forgotten a container (live-restore) that the kernel still knows.</summary>
+    /// <exception cref="VolumeException">Something of this host has the volume.</exception>
+    internal async Task CheckUnheldAsync(Volume volume, CancellationToken cancellation)
+    {
+        var name = volume.Name;
         if (Mounter.IsMounted(mounts.TargetOf(name)) && !await mounts.TryDetachAsync(volume))
         {
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a process works in {mounts.TargetOf(name)}, end it first");
@@ -90,16 +102,10 @@ internal sealed partial class VolumeService(
             if (!MountNamespaces.AreSeen) throw new VolumeException($"volume {name} may be in use on host {host.Name}: {MountNamespaces.Unseen}");
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a container or another mount still has {exports.Of(volume).SourceOf(volume)}, stop it first");
         }
-
-        cancellation.ThrowIfCancellationRequested();
-        if (await catalog.BeginRemovalAsync(volume) is not { } now) return false;
-        if (now.State != VolumeState.Removing) throw InUse(now);
-        await FinishRemovalAsync(now);
-        return true;
     }
 
     /// <summary>Takes a volume in state <c>removing</c> to its end. The caller holds its lock. A daemon that was killed halfway comes here again.</summary>
-    async Task FinishRemovalAsync(Volume volume)
+    internal async Task FinishRemovalAsync(Volume volume)
     {
         var now = catalog.Now;
         var (isMoved, isEnded) = (false, false);
@@ -151,7 +157,7 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
         }
 
-        CheckSame(existing, asked, options);
+        await CheckSameAsync(existing, asked, options, cancellation);
         return true;
     }
 
@@ -172,12 +178,12 @@ internal sealed partial class VolumeService(
     internal async Task FinishAbandonedAsync(Volume volume)
     {
         var isRestored = volume.State == VolumeState.Restoring;
-        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored" : "removed")} by a host of the cluster at this moment: try again");
+        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored or copied" : "removed")} by a host of the cluster at this moment: try again when that is done");
         await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
     }
 
-    VolumeException InUse(Volume volume) => new(volume.State == VolumeState.Restoring
-        ? $"volume {volume.Name} is being restored from the trash: try again in a moment"
+    internal VolumeException InUse(Volume volume) => new(volume.State == VolumeState.Restoring
+        ? $"volume {volume.Name} is being restored or copied: try again when that is done"
         : $"volume {volume.Name} is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");
 
     async Task<bool> TrashAsync(Volume volume)
@@ -195,7 +201,7 @@ internal sealed partial class VolumeService(
         }
     }
 
-    Volume Describe(string name, VolumeSpec spec)
+    internal Volume Describe(string name, VolumeSpec spec)
     {
         var now = catalog.Now;
         return new Volume
@@ -221,13 +227,13 @@ internal sealed partial class VolumeService(
         };
     }
 
-    static void CheckSame(Volume existing, Volume asked, IReadOnlyDictionary<string, string?>? options)
+    async Task CheckSameAsync(Volume existing, Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
-        if (options is null || options.Count == 0) return;
-        if (EffectiveOptions.Difference(existing, asked) is { Length: > 0 } difference)
-        {
-            throw new VolumeException($"volume {existing.Name} exists with other options ({difference}): use it as it is, or choose another name");
-        }
+        if (options is null || options.Count == 0 || EffectiveOptions.Difference(existing, asked) is not { Length: > 0 } difference) return;
+        // Stacks and services go on asking for what they always asked for, whatever an operator has set since.
+        var original = await OptionService.ReadOriginalAsync(catalog, existing, cancellation);
+        if (EffectiveOptions.Difference(Describe(existing.Name, VolumeSpec.Parse(original, settings)), asked).Length == 0) return;
+        throw new VolumeException($"volume {existing.Name} exists with other options ({difference}): use it as it is, or choose another name");
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} created at {Path}")]

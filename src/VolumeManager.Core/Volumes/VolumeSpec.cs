@@ -9,7 +9,7 @@ namespace VolumeManager.Volumes;
 /// <summary>The options of one Create, checked: what they ask for, and exactly what the user passed.</summary>
 internal sealed record VolumeSpec
 {
-    const string LabelPrefix = "label.";
+    internal const string LabelPrefix = "label.";
     const int MaxValueLength = 4096;
     const int MaxOptions = 256;
     const int MaxKeyLength = 160;
@@ -53,6 +53,51 @@ internal sealed record VolumeSpec
 
         // Data that was here before us stays when its volume goes, unless the user says otherwise.
         return options.ContainsKey("on-remove") ? spec : spec with { OnRemove = OnRemove.Retain };
+    }
+
+    /// <summary>A volume with some of its options changed.</summary>
+    /// <param name="changes">Null takes an option back to its default.</param>
+    /// <exception cref="VolumeException">An option is unknown or fixed, or its value is not allowed.</exception>
+    internal static Volume Change(Volume volume, IReadOnlyDictionary<string, string?> changes, Settings settings)
+    {
+        foreach (var key in changes.Keys.Where(key => !key.StartsWith(LabelPrefix, StringComparison.Ordinal)))
+        {
+            if (key is "backend" or "server" or "export" or "path") throw Refuse(key, "says where the data lies", "use volman volume move");
+            if (key is "uid" or "gid" or "mode") throw Refuse(key, "is used when the directory is made, and never again", "change the directory's owner or mode in a container");
+        }
+
+        var given = changes.Where(c => c.Value is not null).ToDictionary(StringComparer.Ordinal);
+        given["backend"] = volume.Backend;
+        if (volume.Backend == "nfs") (given["server"], given["export"]) = (volume.Server, volume.Export);
+        if (volume.Adopted) given["path"] = volume.Directory;
+        var spec = Parse(given, settings);
+        // What is taken back must be an option, too.
+        foreach (var key in changes.Where(c => c.Value is null && c.Key is not ("access" or "size" or "on-remove" or "nfsopts")).Select(c => c.Key))
+        {
+            if (!key.StartsWith(LabelPrefix, StringComparison.Ordinal)) throw Unknown(key);
+        }
+
+        var changed = volume with
+        {
+            Access = changes.ContainsKey("access") ? spec.Access : volume.Access,
+            SizeBytes = changes.ContainsKey("size") ? spec.SizeBytes : volume.SizeBytes,
+            OnRemove = changes.ContainsKey("on-remove") ? spec.OnRemove : volume.OnRemove,
+            Options = Merge(volume.Options, changes, key => key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? null : key),
+            Labels = Merge(volume.Labels, changes, key => key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? key[LabelPrefix.Length..] : null),
+        };
+        return changed.Options.Count + changed.Labels.Count <= MaxOptions ? changed : throw new VolumeException($"{changed.Options.Count + changed.Labels.Count} options are too many: a volume has at most {MaxOptions}");
+    }
+
+    /// <param name="nameOf">What a change is called here; null when it does not belong here.</param>
+    static ImmutableDictionary<string, string> Merge(IReadOnlyDictionary<string, string> has, IReadOnlyDictionary<string, string?> changes, Func<string, string?> nameOf)
+    {
+        var merged = has.ToImmutableDictionary(StringComparer.Ordinal);
+        foreach (var (key, value) in changes)
+        {
+            if (nameOf(key) is { } name) merged = value is null ? merged.Remove(name) : merged.SetItem(name, value);
+        }
+
+        return merged;
     }
 
     VolumeSpec With(string key, string value)

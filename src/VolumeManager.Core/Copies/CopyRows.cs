@@ -1,0 +1,53 @@
+using System.Runtime.CompilerServices;
+using VolumeManager.Catalog;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Copies;
+
+/// <summary>
+/// The statements that hold a volume while it is copied. It is in state <c>restoring</c>: its data is on the way to its place, and nobody mounts or removes it. What a killed
+/// daemon has left is finished as a restoration is: where the data is in the trash of the volume's place it is put there, where it never left its place the volume is ready again.
+/// </summary>
+internal static class CopyRows
+{
+    /// <param name="held">As it shall be, with the time until which nobody takes it for abandoned.</param>
+    internal static Change Hold(Volume held) => Change.Of(FormattableStringFactory.Create(
+        $$"""
+        UPDATE volumes SET state = 'restoring', removed_at = {0}, revision = (SELECT revision FROM catalog)
+        WHERE id = {1} AND state = 'ready' AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {1}) AND NOT EXISTS ({{TrashRows.OldHosts}})
+        """,
+        held.RemovedAt!.Value, held.Id));
+
+    /// <summary>It goes on.</summary>
+    internal static Change Renew(Volume held, DateTime since) => Change.Of(
+        $"UPDATE volumes SET removed_at = {held.RemovedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {since}");
+
+    /// <summary>The volume is what it was.</summary>
+    internal static Change Release(Volume held) => Change.Of(
+        $"UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog) WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {held.RemovedAt!.Value}");
+
+    /// <summary>From now on the volume's data is the copy; what it was until now is a volume of its own, which is being removed.</summary>
+    /// <param name="moved">In its new place.</param>
+    /// <param name="left">The old place.</param>
+    internal static Change Switch(Volume moved, Volume left, IReadOnlyList<OptionDifference> differences, string host, Event entry)
+    {
+        List<object> values =
+        [
+            moved.Backend, moved.Server, moved.Export, moved.Directory, EnumText.Of(moved.OnRemove), moved.ProvisionedAt!.Value, moved.Id, moved.RemovedAt!.Value, false,
+        ];
+        return Change.Of(
+            FormattableStringFactory.Create(
+                $$"""
+                UPDATE volumes
+                SET backend = {0}, server = {1}, export = {2}, directory = {3}, adopted = {8}, on_remove = {4}, provisioned_at = {5}, used_bytes = NULL, used_files = NULL, sampled_at = NULL,
+                    revision = (SELECT revision FROM catalog)
+                WHERE id = {6} AND state = 'restoring' AND removed_at = {7} AND {{VolumeRows.OverlapsNone(moved, values)}}
+                """,
+                [.. values]),
+            [
+                VolumeRows.InsertUnlessTaken(left),
+                $"UPDATE volumes SET removed_at = {left.RemovedAt!.Value} WHERE id = {left.Id}",
+                .. OptionRows.Write(moved.Id, differences, host, entry),
+            ]);
+    }
+}

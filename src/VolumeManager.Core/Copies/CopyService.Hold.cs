@@ -1,0 +1,121 @@
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Copies;
+
+/// <content>Keeping a volume from being used while it is copied.</content>
+internal sealed partial class CopyService
+{
+    // Well within the time after which others take a held volume for abandoned.
+    static readonly TimeSpan s_renewal = TimeSpan.FromSeconds(20);
+
+    /// <summary>A volume that is held.</summary>
+    /// <param name="volume">As it is in the catalog.</param>
+    /// <param name="lost">Cancelled when who asked has gone, or the volume is not held any more.</param>
+    sealed class Held(Volume volume, CancellationTokenSource lost) : IDisposable
+    {
+        readonly CancellationTokenSource _over = new();
+        Task _renewing = Task.CompletedTask;
+
+        internal Volume Volume { get; private set; } = volume;
+
+        internal CancellationToken Lost => lost.Token;
+
+        /// <summary>Others take a volume for abandoned of which they hear nothing for long.</summary>
+        /// <param name="renew">Makes the catalog say that it is held still; null when it is not.</param>
+        internal void KeepRenewing(Func<Volume, Task<Volume?>> renew) => _renewing = Task.Run(async () =>
+        {
+            try
+            {
+                while (true)
+                {
+                    await Task.Delay(s_renewal, _over.Token);
+                    if (await renew(Volume) is not { } renewed) break;
+                    Volume = renewed;
+                }
+            }
+            catch (OperationCanceledException) when (_over.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (VolumeException)
+            {
+                // The catalog is away.
+            }
+
+            await lost.CancelAsync();
+        });
+
+        /// <summary>From now on what the catalog says of it stays as it is.</summary>
+        internal async Task SettleAsync()
+        {
+            await _over.CancelAsync();
+            await _renewing;
+        }
+
+        public void Dispose() => _over.Dispose();
+    }
+
+    /// <summary>Holds a volume that nobody uses for as long as <paramref name="work"/> takes. Afterwards it is as the work left it, or ready again.</summary>
+    async Task<T> WhileHeldAsync<T>(Volume volume, Func<Held, Task<T>> work, CancellationToken cancellation)
+    {
+        using var copied = catalog.WhileCopied(volume);
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var held = new Held(await HoldAsync(volume, cancellation), lost);
+        // On one host there are no others.
+        if (catalog.Scope != "local") held.KeepRenewing(RenewAsync);
+        try
+        {
+            return await work(held);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new VolumeException($"the copy of volume {volume.Name} was given up, for the catalog was away for too long or another host took the volume back: nothing is changed");
+        }
+        finally
+        {
+            await held.SettleAsync();
+            await ReleaseAsync(held);
+        }
+    }
+
+    async Task<Volume> HoldAsync(Volume volume, CancellationToken cancellation)
+    {
+        using var turn = await locks.AcquireAsync(volume.Name, cancellation);
+        var known = await catalog.FindAsync(volume.Name, cancellation);
+        if (known?.Id != volume.Id) throw new NoSuchVolumeException(volume.Name);
+        CheckUnused(known);
+        await volumes.CheckUnheldAsync(known, cancellation);
+        var held = known with { State = VolumeState.Restoring, RemovedAt = Trash.Microseconds(catalog.Now) };
+        var (made, now) = await catalog.ChangeAsync(CopyRows.Hold(held), held);
+        if (made || (now?.State, now?.RemovedAt) == (held.State, held.RemovedAt)) return held;
+        if (now is { State: VolumeState.Ready, Mounts.IsEmpty: true }) throw new VolumeException($"volume {volume.Name} cannot be held while a host of the cluster runs volman 0.1: upgrade it first, see volman host ls");
+        throw now is null ? new NoSuchVolumeException(volume.Name) : volumes.InUse(now);
+    }
+
+    async Task<Volume?> RenewAsync(Volume held)
+    {
+        var next = held with { RemovedAt = Trash.Microseconds(catalog.Now) };
+        var (made, now) = await catalog.ChangeAsync(CopyRows.Renew(next, held.RemovedAt!.Value), next);
+        return made || now?.RemovedAt == next.RemovedAt ? next : null;
+    }
+
+    /// <summary>Does nothing to a volume that has been switched over meanwhile.</summary>
+    async Task ReleaseAsync(Held held)
+    {
+        try
+        {
+            using var turn = await locks.AcquireAsync(held.Volume.Name, CancellationToken.None);
+            if (catalog.Index.TryFind(held.Volume.Name, out var now) && now.Id == held.Volume.Id && now.State == VolumeState.Restoring && IsAt(now, held.Volume))
+            {
+                await catalog.ChangeAsync(CopyRows.Release(held.Volume), now with { State = VolumeState.Ready, RemovedAt = null });
+            }
+        }
+        catch (VolumeException e)
+        {
+            // Nobody's any more: whoever looks for what was left behind makes it ready.
+            LogNotReleased(held.Volume.Name, e.Message);
+        }
+    }
+
+    static bool IsAt(Volume volume, Volume place) => (volume.Backend, volume.Server, volume.Export, volume.Directory) == (place.Backend, place.Server, place.Export, place.Directory);
+}

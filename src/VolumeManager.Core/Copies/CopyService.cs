@@ -1,0 +1,232 @@
+using Microsoft.Extensions.Logging;
+using VolumeManager.Catalog;
+using VolumeManager.Exports;
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Copies;
+
+/// <summary>Move and Clone: volumes whose data is copied, compared, and only then believed in (docs/decisions/0021).</summary>
+/// <remarks>The volume's lock is held at the beginning and at the end only, so that whoever wants the volume meanwhile is told at once why not.</remarks>
+internal sealed partial class CopyService(
+    Settings settings, VolumeCatalog catalog, History history, string host, VolumeLocks locks, ExportTable exports, VolumeService volumes, ILogger log)
+{
+    static readonly string[] s_placeKeys = ["backend", "server", "export", "path", "nfsopts"];
+    readonly SyscallLane _comparisons = new("comparison", maxThreads: 4);
+
+    /// <summary>Copies a volume that nobody uses to another server, export or backend, and switches it over. What was at the old place goes into the trash there.</summary>
+    /// <param name="place">The options <c>backend</c>, <c>server</c>, <c>export</c> and <c>nfsopts</c> of the new place.</param>
+    /// <param name="progress">Told as it goes on. What it throws ends the copy.</param>
+    /// <param name="dryRun">Only tells where it would be.</param>
+    /// <returns>The volume in its new place.</returns>
+    /// <exception cref="VolumeException">It is in use, or could not be copied. It is where it was, as it was.</exception>
+    internal async Task<Volume> MoveAsync(string name, IReadOnlyDictionary<string, string?> place, bool dryRun, Action<CopyProgress> progress, CancellationToken cancellation)
+    {
+        var volume = await FindAsync(name, cancellation);
+        var wanted = Place(volume, place);
+        if (exports.Of(wanted) == exports.Of(volume) && wanted.Directory == volume.Directory) throw new VolumeException($"volume {name} is at {exports.Of(volume).SourceOf(volume)} already: name another server, export or backend");
+        await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
+        if (dryRun)
+        {
+            CheckUnused(volume);
+            return wanted;
+        }
+
+        return await WhileHeldAsync(volume, async held =>
+        {
+            await CopyAsync(volume, wanted, isQuiet: true, progress, held.Lost);
+            using var turn = await locks.AcquireAsync(name, held.Lost);
+            await held.SettleAsync();
+            held.Lost.ThrowIfCancellationRequested();
+            var moved = await SwitchAsync(volume, wanted with { RemovedAt = held.Volume.RemovedAt });
+            progress(new CopyProgress("done", 0, null));
+            return moved;
+        }, cancellation);
+    }
+
+    /// <summary>Makes a new volume with the data of another.</summary>
+    /// <param name="options">Options of the new one that shall be others than the old one's.</param>
+    /// <param name="isLive">Whether the old one may be in use: then the copy has what was there when it came by.</param>
+    internal async Task<Volume> CloneAsync(string name, string newName, IReadOnlyDictionary<string, string?> options, bool isLive, bool dryRun, Action<CopyProgress> progress, CancellationToken cancellation)
+    {
+        VolumeName.Check(newName);
+        var volume = await FindAsync(name, cancellation);
+        if (await catalog.FindAsync(newName, cancellation) is not null) throw new VolumeException($"there is a volume {newName} already: choose another name");
+        var wanted = VolumeSpec.Change(AsNew(volume, newName), options, settings);
+        await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
+        if (!isLive) CheckUnused(volume);
+        if (dryRun) return wanted;
+        if (!isLive) return await WhileHeldAsync(volume, held => MakeAsync(held.Lost), cancellation);
+        return await MakeAsync(cancellation);
+
+        async Task<Volume> MakeAsync(CancellationToken going)
+        {
+            await CopyAsync(volume, wanted, isQuiet: !isLive, progress, going);
+            using var turn = await locks.AcquireAsync(newName, going);
+            await PutAsync(volume, wanted);
+            progress(new CopyProgress("done", 0, null));
+            return wanted;
+        }
+    }
+
+    async Task<Volume> FindAsync(string name, CancellationToken cancellation) =>
+        VolumeName.IsValid(name) && await catalog.FindAsync(name, cancellation) is { IsLiving: true } volume ? volume : throw new NoSuchVolumeException(name);
+
+    void CheckUnused(Volume volume)
+    {
+        if (volume.State != VolumeState.Ready || !volume.Mounts.IsEmpty) throw volumes.InUse(volume);
+    }
+
+    Volume Place(Volume volume, IReadOnlyDictionary<string, string?> place)
+    {
+        foreach (var key in place.Keys.Where(key => key is not ("backend" or "server" or "export" or "nfsopts"))) throw new VolumeException($"option {Quoted.Text(key)} does not say where a volume lies: use backend, server, export or nfsopts");
+        var backend = place.GetValueOrDefault("backend") ?? volume.Backend;
+        var options = volume.Options.Where(o => !s_placeKeys.Contains(o.Key)).ToDictionary(o => o.Key, o => (string?)o.Value, StringComparer.Ordinal);
+        if (backend == volume.Backend && backend == "nfs")
+        {
+            (options["server"], options["export"]) = (volume.Server, volume.Export);
+            if (volume.Options.TryGetValue("nfsopts", out var own)) options["nfsopts"] = own;
+        }
+
+        foreach (var (key, value) in place) options[key] = value;
+        options["backend"] = backend;
+        var spec = VolumeSpec.Parse(options.Where(o => o.Value is not null).ToDictionary(StringComparer.Ordinal), settings);
+        return volume with
+        {
+            Backend = spec.Backend,
+            Server = spec.Server,
+            Export = spec.Backend == "nfs" ? spec.Export : exports.Local.RootId,
+            Directory = volume.Name,
+            Adopted = false,
+            OnRemove = volume.Adopted ? spec.OnRemove : volume.OnRemove,
+            Options = spec.Options,
+            ProvisionedAt = catalog.Now,
+            UsedBytes = null,
+            UsedFiles = null,
+            SampledAt = null,
+        };
+    }
+
+    Volume AsNew(Volume volume, string name)
+    {
+        var now = catalog.Now;
+        return volume with
+        {
+            Id = Guid.CreateVersion7(),
+            Name = name,
+            Directory = name,
+            Adopted = false,
+            OnRemove = volume.Adopted && !volume.Options.ContainsKey("on-remove") ? OnRemove.Trash : volume.OnRemove,
+            Options = volume.Options.Where(o => o.Key != "path").ToDictionary(StringComparer.Ordinal),
+            Epoch = 1,
+            Mounts = [],
+            CreatedAt = now,
+            CreatedOnHost = host,
+            ProvisionedAt = now,
+            UsedBytes = null,
+            UsedFiles = null,
+            SampledAt = null,
+        };
+    }
+
+    /// <summary>Copies and compares. What was copied of a volume that could not be is deleted again.</summary>
+    /// <param name="isQuiet">Nobody changes it meanwhile, so the copy must be the same.</param>
+    async Task CopyAsync(Volume volume, Volume copy, bool isQuiet, Action<CopyProgress> progress, CancellationToken cancellation)
+    {
+        var (from, to) = (exports.Of(volume), exports.Of(copy));
+        try
+        {
+            using var source = await from.OpenAsync(volume, cancellation);
+            using var target = await to.StageAsync(copy, cancellation);
+            var files = 0L;
+            await TreeCopy.RunAsync(source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
+            if (isQuiet)
+            {
+                var compared = 0L;
+                var comparison = new TreeComparison(() => progress(new CopyProgress("verifying", ++compared, files)), cancellation);
+                if (await _comparisons.RunAsync(() => comparison.Compare(source, target), cancellation) is { } difference) throw new VolumeException(difference);
+            }
+
+            await to.EndStagingAsync(copy);
+        }
+        catch (Exception e)
+        {
+            await TryDropAsync(to, copy);
+            if (e is OperationCanceledException) throw;
+            throw new VolumeException($"volume {volume.Name} was not copied to {to.SourceOf(copy)}, and nothing is changed: {e.Message}", e);
+        }
+    }
+
+    async Task TryDropAsync(Export to, Volume copy)
+    {
+        try
+        {
+            await to.DropStagedAsync(copy);
+        }
+        catch (Exception e) when (e is VolumeException or IOException)
+        {
+            LogLeft(copy.Name, to.Name, e.Message);
+        }
+    }
+
+    /// <summary>The caller holds the volume's lock, and the copy is whole.</summary>
+    async Task<Volume> SwitchAsync(Volume volume, Volume wanted)
+    {
+        var (from, to) = (exports.Of(volume), exports.Of(wanted));
+        var held = wanted with { State = VolumeState.Restoring };
+        var id = Guid.CreateVersion7();
+        var left = volume with
+        {
+            Id = id,
+            Name = $"{volume.Name[..Math.Min(volume.Name.Length, 200)]}.moved-{id.ToString("N")[^8..]}",
+            State = VolumeState.Removing,
+            RemovedAt = wanted.RemovedAt,
+            // The operator's only other copy is not for an option to delete at once.
+            OnRemove = volume.OnRemove == OnRemove.Retain ? OnRemove.Retain : OnRemove.Trash,
+            Mounts = [],
+        };
+        var entry = history.Of(EventKind.Move, wanted, detail: $"from {from.SourceOf(volume)} to {to.SourceOf(wanted)}");
+        var (made, now) = await catalog.ChangeAsync(CopyRows.Switch(held, left, OptionService.Compare(volume, wanted), host, entry), held, left);
+        if (!made && (now?.Backend, now?.Server, now?.Export, now?.Directory) != (held.Backend, held.Server, held.Export, held.Directory))
+        {
+            await TryDropAsync(to, wanted);
+            throw new VolumeException($"volume {volume.Name} cannot have {to.SourceOf(wanted)}, which overlaps the directory of another volume, or was changed by another host: nothing is changed");
+        }
+
+        await to.RestoreAsync(held, Export.TrashName(held));
+        var ready = held with { State = VolumeState.Ready, RemovedAt = null };
+        await catalog.EndRestoreAsync(ready, entry);
+        LogMoved(volume.Name, from.SourceOf(volume), to.SourceOf(wanted));
+        using var turn = await locks.AcquireAsync(left.Name, CancellationToken.None);
+        await volumes.FinishRemovalAsync(left);
+        return ready;
+    }
+
+    /// <summary>The caller holds the new volume's lock, and the copy is whole.</summary>
+    async Task PutAsync(Volume volume, Volume clone)
+    {
+        var export = exports.Of(clone);
+        await export.RestoreAsync(clone, Export.TrashName(clone));
+        if (await catalog.TryCreateAsync(clone, history.Of(EventKind.Create, clone, detail: $"{export.SourceOf(clone)}, a clone of {volume.Name}")))
+        {
+            LogCloned(volume.Name, clone.Name, export.SourceOf(clone));
+            return;
+        }
+
+        await export.TrashAsync(clone);
+        await TryDropAsync(export, clone);
+        throw new VolumeException($"there is a volume {clone.Name} by now, or {export.SourceOf(clone)} overlaps the directory of one: choose another name");
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} moved from {Old} to {New}")]
+    partial void LogMoved(string volume, string old, string @new);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} cloned as {Clone} at {Path}")]
+    partial void LogCloned(string volume, string clone, string path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What was copied of volume {Volume} cannot be deleted from the trash of {Export} now: {Reason}")]
+    partial void LogLeft(string volume, string export, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} cannot be given back now, and is later: {Reason}")]
+    partial void LogNotReleased(string volume, string reason);
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using VolumeManager.Linux;
+
+namespace VolumeManager.Copies;
+
+/// <summary>Copies a directory tree with all that it has: owners, modes, times, links, holes, extended attributes. By cp(1), which knows them all, and shares blocks where the file system can.</summary>
+internal static partial class TreeCopy
+{
+    /// <param name="target">An empty directory. It becomes as the source is, its own owner and mode too.</param>
+    /// <param name="copied">Told of each file and directory.</param>
+    /// <exception cref="VolumeException">cp could not; what it said.</exception>
+    internal static async Task RunAsync(SafeFileHandle source, SafeFileHandle target, Action copied, CancellationToken cancellation)
+    {
+        // By descriptors: whatever is mounted or unmounted at their paths meanwhile, these are the directories that were opened.
+        var (from, to) = ($"/proc/{Environment.ProcessId}/fd/{(int)source.DangerousGetHandle()}/", $"/proc/{Environment.ProcessId}/fd/{(int)target.DangerousGetHandle()}/");
+        var start = new ProcessStartInfo("cp", ["--archive", "--one-file-system", "--reflink=auto", "--sparse=auto", "--verbose", "--no-target-directory", "--", from + ".", to])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["LC_ALL"] = "C" },
+        };
+        using var cp = Start(start);
+        await using var stop = cancellation.Register(() => End(cp));
+        var complaint = "";
+        var errors = Task.Run(
+            async () =>
+            {
+                // The first says why; there may be a million like it.
+                while (await cp.StandardError.ReadLineAsync(CancellationToken.None) is { } line)
+                {
+                    if (complaint.Length == 0) complaint = line;
+                }
+            }, CancellationToken.None);
+        while (await cp.StandardOutput.ReadLineAsync(cancellation) is not null) copied();
+        await errors.WaitAsync(cancellation);
+        await cp.WaitForExitAsync(cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        if (cp.ExitCode != 0) throw new VolumeException(complaint.Replace(from + "./", "", StringComparison.Ordinal).Replace(to, "", StringComparison.Ordinal));
+        LibC.Check(SyncFs(target), "syncfs", "the copy");
+    }
+
+    static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new VolumeException($"cp cannot be run ({e.Message}): install coreutils", e);
+        }
+    }
+
+    static void End(Process cp)
+    {
+        try
+        {
+            cp.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended.
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int SyncFs(SafeFileHandle file);
+}
