@@ -47,9 +47,6 @@ internal sealed record RestoreRequest(string? Name);
 /// <param name="Source">Where its data is.</param>
 internal sealed record RestoreAnswer(Guid Id, string Name, string Source);
 
-/// <summary>Why a request was refused (RFC 9457).</summary>
-internal sealed record Problem(int Status, string Detail);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(StatusAnswer))]
 [JsonSerializable(typeof(VolumesAnswer))]

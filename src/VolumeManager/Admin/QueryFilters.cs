@@ -1,30 +1,40 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
 /// <summary>What follows the question mark of a request. Each key once, and none that the route does not know: a filter that is misspelt must not look like one that fits all.</summary>
-internal sealed class QueryFilters(IQueryCollection query)
+internal sealed class QueryFilters
 {
-    /// <exception cref="BadRequestException">There is another one.</exception>
-    internal void CheckKnown(params string[] known)
+    readonly IQueryCollection _query;
+    readonly IReadOnlyList<QueryParameter> _known;
+
+    /// <exception cref="BadRequestException">It is not what the route takes.</exception>
+    internal QueryFilters(IQueryCollection query, IReadOnlyList<QueryParameter> known)
     {
-        if (query.Keys.FirstOrDefault(key => !known.Contains(key)) is { } unknown) throw new BadRequestException($"{unknown} is no filter of this route: use {string.Join(", ", known)}");
+        (_query, _known) = (query, known);
+        foreach (var (key, values) in query)
+        {
+            var parameter = known.FirstOrDefault(k => k.Name == key) ?? throw new BadRequestException(
+                $"{Quoted.Text(key)} is no filter of this route: {(known.Count == 0 ? "it takes none" : $"use {string.Join(", ", known.Select(k => k.Name))}")}");
+            if (values.Count > 1) throw new BadRequestException($"{key} is there more than once: give it one value");
+            if (values[0] is not { Length: > 0 } value) throw new BadRequestException($"{key} is empty: give it a value, or leave it out");
+            parameter.Check(value);
+        }
     }
 
-    /// <exception cref="BadRequestException">It is there more than once.</exception>
-    internal string? Value(string key) => query[key] switch
+    /// <summary>Null when it is not given.</summary>
+    internal string? Value(string key) => _query[key].FirstOrDefault();
+
+    /// <summary>What was given, or else what the route says.</summary>
+    internal int Number(string key)
     {
-        { Count: 0 } => null,
-        { Count: 1 } one => one[0] is { Length: > 0 } value ? value : throw new BadRequestException($"{key} is empty: give it a value, or leave it out"),
-        _ => throw new BadRequestException($"{key} is there more than once: give it one value"),
-    };
+        var parameter = _known.First(k => k.Name == key);
+        return Value(key) is { } text && parameter.TryNumber(text, out var number) ? number : parameter.Otherwise;
+    }
 
-    /// <exception cref="BadRequestException">It is not a number from 1 to <paramref name="most"/>.</exception>
-    internal int Number(string key, int otherwise, int most) => Value(key) is not { } text ? otherwise
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most ? number
-        : throw new BadRequestException($"{key} is \"{text}\": write a number from 1 to {most}");
+    internal bool Flag(string key) => Value(key) == "true";
+
+    /// <summary>UTC; null when it is not given.</summary>
+    internal DateTime? Time(string key) => Value(key) is { } text && QueryParameter.TryTime(text, out var utc) ? utc : null;
 }
-
-/// <summary>The request is not what the route takes.</summary>
-internal sealed class BadRequestException(string message) : VolumeException(message);

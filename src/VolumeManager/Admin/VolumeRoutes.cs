@@ -1,24 +1,49 @@
 using VolumeManager.Catalog;
-using VolumeManager.Hosts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
-/// <summary>What the admin API answers about volumes and their mounts: filters, and pages in the order of the names.</summary>
+/// <summary>The volumes and their mounts: filters, and pages in the order of the names.</summary>
 internal static class VolumeRoutes
 {
-    const int DefaultLimit = 1000;
-    const int MaxLimit = 10_000;
+    internal static readonly Route[] All =
+    [
+        new("GET", "/v1/volumes", "The volumes in the order of their names, with what they hold and who uses them", AdminJson.Default.VolumesAnswer, ListAsync)
+        {
+            Query =
+            [
+                QueryParameter.Text("label", "Only volumes with this label, or with this value of it: key or key=value"),
+                QueryParameter.Text("host", "Only volumes that the host of this name has mounted"),
+                QueryParameter.Text("state", "Only volumes in this state"),
+                .. QueryParameter.Page,
+            ],
+        },
+        new("POST", "/v1/volumes", "Make a volume, as docker volume create does", AdminJson.Default.VolumeView, async call =>
+        {
+            var request = await call.ReadAsync<CreateRequest>();
+            CheckName(request.Name);
+            await call.Daemon.Volumes.CreateAsync(request.Name, request.Options, call.Cancellation);
+            return await ViewAsync(call, request.Name);
+        }) { Request = AdminJson.Default.CreateRequest },
+        new("GET", "/v1/volumes/{name}", "All that is known of a volume", AdminJson.Default.VolumeView, async call => await ViewAsync(call, call["name"])),
+        new("DELETE", "/v1/volumes/{name}", "Remove a volume, as docker volume rm does; the answer is what it was", AdminJson.Default.VolumeView, async call =>
+        {
+            var volume = await ViewAsync(call, call["name"]);
+            await call.Daemon.Volumes.RemoveAsync(volume.Name, call.Cancellation);
+            return volume;
+        }),
+        new("GET", "/v1/mounts", "The mounts in the order of their volumes' names: each is a mount id of an engine that uses a volume", AdminJson.Default.MountsAnswer, ListMountsAsync)
+        {
+            Query = [QueryParameter.Text("volume", "Only mounts of the volume of this name"), QueryParameter.Text("host", "Only mounts of the host of this name")],
+        },
+    ];
 
-    /// <exception cref="BadRequestException">A filter is not what it should be.</exception>
-    /// <exception cref="CatalogAwayException">It is not known what there is.</exception>
-    internal static async Task<VolumesAnswer> ListAsync(HostDaemon daemon, QueryFilters filters, CancellationToken cancellation)
+    static async Task<object> ListAsync(Call call)
     {
-        filters.CheckKnown("label", "host", "state", "limit", "after");
-        var (label, host, state, after) = (filters.Value("label"), filters.Value("host"), filters.Value("state"), filters.Value("after"));
-        var limit = filters.Number("limit", DefaultLimit, MaxLimit);
+        var (daemon, filters) = (call.Daemon, call.Filters);
+        var (label, host, state, after, limit) = (filters.Value("label"), filters.Value("host"), filters.Value("state"), filters.Value("after"), filters.Number("limit"));
         var (key, value) = label?.Split('=', 2) is [var k, var v] ? (k, v) : (label, null);
-        var found = (await daemon.Catalog.ListAsync(cancellation))
+        var found = (await daemon.Catalog.ListAsync(call.Cancellation))
             .Where(volume => (key is null || (volume.Labels.TryGetValue(key, out var has) && (value is null || has == value)))
                 && (host is null || volume.Mounts.Any(m => daemon.Catalog.InfoOf(m.HostId).Name == host))
                 && (state is null || EnumText.Of(volume.State) == state)
@@ -29,17 +54,22 @@ internal static class VolumeRoutes
         return new VolumesAnswer([.. found.Take(limit).Select(volume => VolumeView.Of(volume, daemon))], found.Count > limit ? found[limit - 1].Name : null);
     }
 
-    /// <exception cref="NoSuchVolumeException">There is none of that name.</exception>
-    internal static async Task<Volume> FindAsync(HostDaemon daemon, string name, CancellationToken cancellation) =>
-        VolumeName.IsValid(name) && await daemon.Catalog.FindAsync(name, cancellation) is { } volume ? volume : throw new NoSuchVolumeException(name);
-
-    internal static async Task<MountsAnswer> ListMountsAsync(HostDaemon daemon, QueryFilters filters, CancellationToken cancellation)
+    /// <exception cref="BadRequestException">No volume can have this name.</exception>
+    internal static void CheckName(string name)
     {
-        filters.CheckKnown("volume", "host");
-        var (name, host) = (filters.Value("volume"), filters.Value("host"));
-        return new MountsAnswer([.. (await daemon.Catalog.ListAsync(cancellation))
+        if (!VolumeName.IsValid(name)) throw new BadRequestException(VolumeName.Refusal(name));
+    }
+
+    /// <exception cref="NoSuchVolumeException">There is none of that name.</exception>
+    internal static async Task<VolumeView> ViewAsync(Call call, string name) => VolumeView.Of(
+        VolumeName.IsValid(name) && await call.Daemon.Catalog.FindAsync(name, call.Cancellation) is { } volume ? volume : throw new NoSuchVolumeException(name), call.Daemon);
+
+    static async Task<object> ListMountsAsync(Call call)
+    {
+        var (name, host) = (call.Filters.Value("volume"), call.Filters.Value("host"));
+        return new MountsAnswer([.. (await call.Daemon.Catalog.ListAsync(call.Cancellation))
             .Where(volume => name is null || volume.Name == name)
-            .SelectMany(volume => volume.Mounts.Select(mount => MountView.Of(volume, mount, daemon.Catalog)))
+            .SelectMany(volume => volume.Mounts.Select(mount => MountView.Of(volume, mount, call.Daemon.Catalog)))
             .Where(mount => host is null || mount.Host == host)
             .OrderBy(mount => mount.Volume, StringComparer.Ordinal).ThenBy(mount => mount.MountedAt)]);
     }
