@@ -36,6 +36,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, Trash, logs.CreateLogger<VolumeService>());
         Options = new OptionService(settings, catalog, History, host.Name, _locks, Exports, logs.CreateLogger<OptionService>());
         Copies = new CopyService(settings, catalog, History, host.Name, _locks, Exports, Volumes, logs.CreateLogger<CopyService>());
+        Adoption = new Adoption(settings, catalog, Exports, Volumes);
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
@@ -49,6 +50,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal VolumeService Volumes { get; }
     internal Trash Trash { get; }
     internal OptionService Options { get; }
+    internal Adoption Adoption { get; }
     internal CopyService Copies { get; }
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>

@@ -59,6 +59,21 @@ internal sealed class AdminClient(string socket) : IDisposable
     internal Task<VolumeView> RemoveVolumeAsync(string name, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
+    internal Task<SetAnswer> SetVolumeAsync(string name, SetRequest request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Patch, $"/v1/volumes/{Uri.EscapeDataString(name)}", JsonContent.Create(request, AdminJson.Default.SetRequest), AdminJson.Default.SetAnswer, cancellation);
+
+    /// <summary>How it goes on, until it is done.</summary>
+    internal IAsyncEnumerable<CopyLine> MoveVolumeAsync(string name, MoveRequest request, CancellationToken cancellation) =>
+        FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/move", JsonContent.Create(request, AdminJson.Default.MoveRequest), AdminJson.Default.CopyLine, cancellation);
+
+    /// <summary>How it goes on, until it is done.</summary>
+    internal IAsyncEnumerable<CopyLine> CloneVolumeAsync(string name, CloneRequest request, CancellationToken cancellation) =>
+        FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/clone", JsonContent.Create(request, AdminJson.Default.CloneRequest), AdminJson.Default.CopyLine, cancellation);
+
+    /// <param name="filters">As <c>backend=nfs&amp;server=files</c>; empty for where new volumes go.</param>
+    internal Task<AdoptableAnswer> FindAdoptableAsync(string filters, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Get, $"/v1/adoptable?{filters}", null, AdminJson.Default.AdoptableAnswer, cancellation);
+
     /// <param name="filters">As <c>host=one&amp;volume=shop</c>; empty for all.</param>
     internal Task<MountsAnswer> ListMountsAsync(string filters, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, $"/v1/mounts?{filters}", null, AdminJson.Default.MountsAnswer, cancellation);
@@ -87,6 +102,42 @@ internal sealed class AdminClient(string socket) : IDisposable
         catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
         {
             throw new VolumeException(WhyNot(e), e);
+        }
+    }
+
+    /// <summary>The lines of an answer that takes long, as they come. Whoever stops reading ends what is being done.</summary>
+    async IAsyncEnumerable<T> FollowAsync<T>(string path, HttpContent body, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body };
+        await body.LoadIntoBufferAsync(cancellation);
+        using var answer = await AskAsync();
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellation));
+        while (await ReadAsync() is { } line) yield return JsonSerializer.Deserialize(line, type)!;
+
+        async Task<HttpResponseMessage> AskAsync()
+        {
+            try
+            {
+                var begun = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+                if (begun.StatusCode == HttpStatusCode.OK) return begun;
+                using (begun) throw new VolumeException((await begun.Content.ReadFromJsonAsync(AdminJson.Default.Problem, cancellation))!.Detail);
+            }
+            catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
+            {
+                throw new VolumeException(WhyNot(e), e);
+            }
+        }
+
+        async Task<string?> ReadAsync()
+        {
+            try
+            {
+                return await lines.ReadLineAsync(cancellation);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException)
+            {
+                throw new VolumeException($"the volman on {socket} ended before it had answered to the end: see volman volume ls", e);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ internal static class AdminRoutes
     [
         new("GET", "/v1/status", "What the daemon of this host says of itself", AdminJson.Default.StatusAnswer, async call => await StatusAnswer.OfAsync(call.Daemon)) { Waits = false },
         .. VolumeRoutes.All,
+        .. ChangeRoutes.All,
         .. TrashRoutes.All,
     ];
 }

@@ -8,7 +8,7 @@ namespace VolumeManager.Commands;
 /// <summary><c>volman volume</c>: what <c>docker volume</c> does without an engine, and what it cannot do. Asks the daemon of this host.</summary>
 internal static class VolumeCommand
 {
-    internal static Command Build() => new("volume", "The volumes of this host or its cluster") { BuildList(), BuildInspect(), BuildCreate(), BuildRemove(), BuildRestore() };
+    internal static Command Build() => new("volume", "The volumes of this host or its cluster") { BuildList(), BuildInspect(), BuildCreate(), BuildRemove(), BuildRestore(), VolumeSetCommand.Build(), VolumeCopyCommands.BuildMove(), VolumeCopyCommands.BuildClone(), VolumeAdoptCommand.Build() };
 
     static Command BuildList()
     {
@@ -54,23 +54,13 @@ internal static class VolumeCommand
     static Command BuildCreate()
     {
         var name = NameArgument("The name that it shall have");
-        var opt = new Option<string[]>("--opt", "-o") { Description = "An option, such as size=10G or label.team=web; all are in docs/options.md", HelpName = "key=value" };
-        opt.Validators.Add(given =>
-        {
-            foreach (var token in given.Tokens.Where(t => t.Value.IndexOf('=', StringComparison.Ordinal) < 1)) given.AddError($"{token.Value} is no option: write key=value");
-        });
+        var opt = new VolumeOptions("An option, such as size=10G or label.team=web; all are in docs/options.md");
         var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var options = new Dictionary<string, string?>(StringComparer.Ordinal);
-            foreach (var pair in (parsed.GetValue(opt) ?? []).Select(o => o.Split('=', 2)))
-            {
-                if (!options.TryAdd(pair[0], pair[1])) throw new VolumeException($"the option {pair[0]} is given twice: give it once");
-            }
-
-            var made = await daemon.CreateVolumeAsync(parsed.GetValue(name)!, options, cancellation);
+            var made = await daemon.CreateVolumeAsync(parsed.GetValue(name)!, opt.Of(parsed), cancellation);
             Console.WriteLine($"Volume {made.Name} is at {made.Source}.");
         }));
         return command;
@@ -114,7 +104,7 @@ internal static class VolumeCommand
         return command;
     }
 
-    static Argument<string> NameArgument(string description, string name = "name")
+    internal static Argument<string> NameArgument(string description, string name = "name")
     {
         var argument = new Argument<string>(name) { Description = description };
         argument.Validators.Add(AdminFlags.CheckNames);
