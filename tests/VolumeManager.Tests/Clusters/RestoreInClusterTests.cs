@@ -169,9 +169,9 @@ public class RestoreInClusterTests
             UPDATE volumes SET state = 'restoring', name = 'w', directory = 'w', removed_at = now(), revision = (SELECT revision FROM catalog)
             """));
         // Begun just now, by somebody who may be at it: it is left to him, and nobody else has it.
-        Assert.Equal("volume w is being restored from the trash: try again in a moment", await cluster[1].Engine.MountAsync("w", "x"));
-        Assert.Equal("volume w is being restored by a host of the cluster at this moment: try again", await cluster[1].Engine.CreateAsync("w"));
-        Assert.Equal("volume w is being restored by a host of the cluster at this moment: try again", await cluster[1].Engine.RemoveAsync("w"));
+        Assert.Equal("volume w is being restored or copied: try again when that is done", await cluster[1].Engine.MountAsync("w", "x"));
+        Assert.Equal("volume w is being restored or copied by a host of the cluster at this moment: try again when that is done", await cluster[1].Engine.CreateAsync("w"));
+        Assert.Equal("volume w is being restored or copied by a host of the cluster at this moment: try again when that is done", await cluster[1].Engine.RemoveAsync("w"));
         Assert.Equal("restoring", await cluster.ScalarAsync<string>("SELECT state FROM volumes"));
 
         Assert.Equal(2, await cluster.ExecuteAsync("""

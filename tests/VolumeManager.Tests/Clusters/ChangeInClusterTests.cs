@@ -1,0 +1,100 @@
+using VolumeManager.Tests.Commands;
+using VolumeManager.Tests.Copies;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Clusters;
+
+/// <summary>Options that several hosts change, and volumes that move from the shared directory to an export, in a cluster.</summary>
+public sealed class ChangeInClusterTests
+{
+    static async Task<string> DoneAsync(TestHost host, params string[] arguments)
+    {
+        var ended = await VolmanProcess.RunAsync([.. arguments, "--admin-socket", host.Settings.AdminSocket], null);
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        return ended.Output;
+    }
+
+    [Fact]
+    public async Task Hosts_that_set_options_at_once_lose_none_and_all_hear_of_them()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(3);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        await Task.WhenAll(Enumerable.Range(0, 3).SelectMany(i => new[] { DoneAsync(cluster[i], "volume", "set", "v", $"label.l{i}=x", $"size={i + 1}G"), DoneAsync(cluster[i], "volume", "set", "v", $"label.m{i}=y") }));
+        Assert.Equal("l0 l1 l2 m0 m1 m2", await cluster.ScalarAsync<string>("SELECT string_agg(key, ' ' ORDER BY key) FROM volume_labels"));
+        // Whoever was last: column, option and the end of the history say the same.
+        Assert.Equal(1, await cluster.ScalarAsync<long>("""
+            SELECT count(*) FROM volumes v JOIN volume_options o ON o.volume_id = v.id AND o.key = 'size'
+            WHERE o.value = v.size_bytes / 1073741824 || 'G' AND o.value = (SELECT new_value FROM option_changes WHERE key = 'size' AND new_value NOT IN (SELECT old_value FROM option_changes WHERE key = 'size' AND old_value IS NOT NULL))
+            """));
+        Assert.Equal(9L, await cluster.ScalarAsync<long>("SELECT count(*) FROM option_changes"));
+        foreach (var host in cluster.Hosts)
+        {
+            await TestHost.EventuallyAsync(async () => (await ClusterTests.StatusAsync(host.Engine, "v")).GetProperty("Labels").EnumerateObject().Count() == 6, "every host hears");
+            Assert.Equal("", await host.Engine.CreateAsync("v"));
+        }
+
+        // What another host has mounted.
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+        VolmanProcess.AssertRefused(
+            "option access of volume v cannot be changed while it is mounted, and it is in use on host host-1 .+",
+            await VolmanProcess.RunAsync(["volume", "set", "v", "access=single-host", "--admin-socket", cluster[0].Settings.AdminSocket], null));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "x"));
+    }
+
+    [Fact]
+    public async Task A_volume_moves_to_an_export_and_every_host_knows()
+    {
+        var served = Directory.CreateTempSubdirectory("volman-served-").FullName;
+        var exportfs = new ExportfsStandIn();
+        await using var cluster = await TestCluster.StartNewAsync(2, start: false);
+        foreach (var host in cluster.Hosts)
+        {
+            // Not mounted in this test: here the kernel may have no NFS. The serving host uses its directory directly.
+            host.Settings = host.Settings with { NfsServer = "served.invalid", NfsExport = "/e", Address = $"192.0.2.{(host == cluster[0] ? 0 : 1)}" };
+            if (host == cluster[0]) host.Settings = host.Settings with { ExportDirectory = served, ExportPlaces = exportfs.Places };
+            await host.StartAsync();
+        }
+
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v", new { size = "1G" }));
+        await CopyTests.FillAsync(cluster[0].DataOf("v"));
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+        VolmanProcess.AssertRefused(
+            "volume v is in use on host host-1 .+", await VolmanProcess.RunAsync(["volume", "move", "v", "--server", "served.invalid", "--export", "/e", "--admin-socket", cluster[0].Settings.AdminSocket], null));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "x"));
+        await TestHost.EventuallyAsync(() => Task.FromResult(exportfs.Clients == "192.0.2.1"), "the export is served");
+
+        Assert.Equal("Volume v is at served.invalid:/e/v.\n", await DoneAsync(cluster[0], "volume", "move", "v", "--server", "served.invalid", "--export", "/e"));
+        Assert.Equal("one\n", await File.ReadAllTextAsync($"{served}/v/a/one"));
+        await TestHost.EventuallyAsync(async () => (await ClusterTests.StatusAsync(cluster[1].Engine, "v")).GetProperty("Directory").GetString() == "served.invalid:/e/v", "the other host hears");
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+        // What it was made with is asked for by every task of a service.
+        foreach (var host in cluster.Hosts) Assert.Equal("", await host.Engine.CreateAsync("v", new { size = "1G" }));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        Assert.Equal("one\n", await File.ReadAllTextAsync(cluster[0].TargetOf("v") + "/a/one"));
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        Assert.Matches("v\\.moved-.+ trashed ", await DoneAsync(cluster[1], "trash", "ls"));
+
+        // And back.
+        Assert.Equal($"Volume v is at {cluster[0].DataOf("v")}.\n", await DoneAsync(cluster[0], "volume", "move", "v", "--backend", "local"));
+        Assert.Equal("one\n", await File.ReadAllTextAsync(cluster[1].DataOf("v") + "/a/one"));
+        await cluster[0].StopAsync();
+        await Linux.ShellCommand.RunAsync("rm", "-rf", served, cluster[0].Settings.DataRoot + "/v");
+        await Linux.ShellCommand.RunAsync("sh", "-c", $"rm -rf {cluster[0].Settings.DataRoot}/.trash/*");
+    }
+
+    [Fact]
+    public async Task While_one_host_copies_a_volume_no_other_mounts_removes_or_finishes_it()
+    {
+        await using var cluster = await TestCluster.StartQuickAsync(2, TimeSpan.FromSeconds(6));
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
+        await Linux.ShellCommand.RunAsync("sh", "-ec", $"cd '{cluster[0].DataOf("v")}'; for i in $(seq 20000); do : > f$i; done");
+        var cloning = DoneAsync(cluster[0], "volume", "clone", "v", "w");
+        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetDirectories(cluster[0].DataOf(".trash"), "*.copying").Length > 0), "the copy has begun");
+        Assert.Equal("volume v is being restored or copied: try again when that is done", await cluster[1].Engine.MountAsync("v", "x"));
+        Assert.Equal("volume v is being restored or copied by a host of the cluster at this moment: try again when that is done", await cluster[1].Engine.RemoveAsync("v"));
+        Assert.Equal($"Volume w is at {cluster[0].DataOf("w")}.\n", await cloning);
+        Assert.Equal(20000, Directory.GetFiles(cluster[0].DataOf("w")).Length);
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "x"));
+    }
+}
