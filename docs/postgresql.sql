@@ -2,7 +2,7 @@
 --
 --   volman_owner   owns the schema; `volman migrate` runs as it, by hand, and nothing else does
 --   volman         the daemons of all hosts: rows only, no schema
---   volman_report  people and tools that ask questions: SELECT only
+--   volman_report  people and tools that ask questions: the views of docs/reporting.md, and nothing else. `volman migrate` lets it read them
 --
 -- Run it once as a superuser, with passwords of your own (psql reads them from its variables, they stay out of this file):
 --
@@ -24,4 +24,3 @@ GRANT USAGE ON SCHEMA public TO volman, volman_report;
 -- For all that migrations make, now and later.
 ALTER DEFAULT PRIVILEGES FOR ROLE volman_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO volman;
 ALTER DEFAULT PRIVILEGES FOR ROLE volman_owner IN SCHEMA public GRANT USAGE ON SEQUENCES TO volman;
-ALTER DEFAULT PRIVILEGES FOR ROLE volman_owner IN SCHEMA public GRANT SELECT ON TABLES TO volman_report;

@@ -70,6 +70,9 @@ internal sealed record Settings
     /// <summary>How long events and samples of usage are kept.</summary>
     public TimeSpan HistoryRetention { get; init; } = TimeSpan.FromDays(90);
 
+    /// <summary>How long it is kept what each volume held by day: what reports of growth and cost are made of.</summary>
+    public TimeSpan UsageDailyRetention { get; init; } = TimeSpan.FromDays(730);
+
     /// <summary>How often catalog and kernel are compared, and the trash is looked through.</summary>
     public TimeSpan ReconcileInterval { get; init; } = TimeSpan.FromMinutes(1);
 

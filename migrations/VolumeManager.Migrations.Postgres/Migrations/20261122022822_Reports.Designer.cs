@@ -172,8 +172,7 @@ namespace VolumeManager.Migrations.Postgres.Migrations
 
                     b.HasKey("Id");
 
-                    b.HasIndex("At")
-                        .HasFilter("mounted_at IS NOT NULL");
+                    b.HasIndex("At");
 
                     b.HasIndex("Operation")
                         .IsUnique();
@@ -448,6 +447,28 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                     b.HasIndex("TakenAt");
 
                     b.ToTable("usage_samples", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.FormerLabel", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("volume_id");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("value")
+                        .UseCollation("C");
+
+                    b.HasKey("VolumeId", "Key");
+
+                    b.ToTable("former_labels", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>

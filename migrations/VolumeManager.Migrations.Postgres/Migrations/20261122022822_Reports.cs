@@ -11,6 +11,43 @@ namespace VolumeManager.Migrations.Postgres.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            // A table that no daemon knows yet, filled while they go on: of millions of samples it takes half a minute. It only reads what is there, so it is in nobody's way,
+            // and nobody waits for CatalogLock behind it.
+            migrationBuilder.CreateTable(
+                name: "usage_daily",
+                columns: table => new
+                {
+                    day = table.Column<DateOnly>(type: "date", nullable: false),
+                    volume_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    volume_name = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    bytes = table.Column<long>(type: "bigint", nullable: false),
+                    files = table.Column<long>(type: "bigint", nullable: false),
+                    min_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    max_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    sum_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    samples = table.Column<int>(type: "integer", nullable: false),
+                    sampled_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_usage_daily", x => new { x.day, x.volume_id });
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_usage_daily_volume_id_day",
+                table: "usage_daily",
+                columns: new[] { "volume_id", "day" });
+
+            migrationBuilder.Sql("""
+                INSERT INTO usage_daily (day, volume_id, volume_name, bytes, files, min_bytes, max_bytes, sum_bytes, samples, sampled_at)
+                SELECT d.day, d.volume_id, COALESCE(v.name, (SELECT max(e.volume_name) FROM events e WHERE e.volume_id = d.volume_id), d.volume_id::text),
+                       last.bytes, last.files, d.min_bytes, d.max_bytes, d.sum_bytes, d.samples, d.sampled_at
+                FROM (SELECT (taken_at AT TIME ZONE 'UTC')::date AS day, volume_id, min(bytes) AS min_bytes, max(bytes) AS max_bytes, sum(bytes)::bigint AS sum_bytes, count(*) AS samples, max(taken_at) AS sampled_at
+                      FROM usage_samples GROUP BY 1, 2) d
+                JOIN usage_samples last ON last.volume_id = d.volume_id AND last.taken_at = d.sampled_at
+                LEFT JOIN volumes v ON v.id = d.volume_id;
+                """);
+
             CatalogLock.Take(migrationBuilder);
 
             migrationBuilder.AddColumn<DateTime>(
@@ -72,30 +109,22 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "usage_daily",
+                name: "former_labels",
                 columns: table => new
                 {
-                    day = table.Column<DateOnly>(type: "date", nullable: false),
                     volume_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    volume_name = table.Column<string>(type: "text", nullable: false, collation: "C"),
-                    bytes = table.Column<long>(type: "bigint", nullable: false),
-                    files = table.Column<long>(type: "bigint", nullable: false),
-                    min_bytes = table.Column<long>(type: "bigint", nullable: false),
-                    max_bytes = table.Column<long>(type: "bigint", nullable: false),
-                    sum_bytes = table.Column<long>(type: "bigint", nullable: false),
-                    samples = table.Column<int>(type: "integer", nullable: false),
-                    sampled_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
+                    key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    value = table.Column<string>(type: "text", nullable: false, collation: "C")
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("PK_usage_daily", x => new { x.day, x.volume_id });
+                    table.PrimaryKey("PK_former_labels", x => new { x.volume_id, x.key });
                 });
 
             migrationBuilder.CreateIndex(
                 name: "IX_events_at",
                 table: "events",
-                column: "at",
-                filter: "mounted_at IS NOT NULL");
+                column: "at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_access_tokens_hash",
@@ -103,17 +132,27 @@ namespace VolumeManager.Migrations.Postgres.Migrations
                 column: "hash",
                 unique: true);
 
-            migrationBuilder.CreateIndex(
-                name: "IX_usage_daily_volume_id_day",
-                table: "usage_daily",
-                columns: new[] { "volume_id", "day" });
+            // Of volumes that were used before: else they would look as if they had been idle since their creation.
+            migrationBuilder.Sql("""
+                UPDATE volumes SET last_used_at = used.at
+                FROM (SELECT volume_id, max(at) AS at FROM events WHERE error IS NULL AND kind IN ('mount', 'unmount', 'reclaim', 'host-evict') GROUP BY volume_id) used
+                WHERE used.volume_id = volumes.id;
+                """);
+
+            ReportViews.Create(migrationBuilder);
+            ReportViews.Grant(migrationBuilder);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            ReportViews.Drop(migrationBuilder);
+
             migrationBuilder.DropTable(
                 name: "access_tokens");
+
+            migrationBuilder.DropTable(
+                name: "former_labels");
 
             migrationBuilder.DropTable(
                 name: "option_changes");

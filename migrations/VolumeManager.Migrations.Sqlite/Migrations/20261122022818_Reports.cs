@@ -11,6 +11,41 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.CreateTable(
+                name: "usage_daily",
+                columns: table => new
+                {
+                    day = table.Column<DateOnly>(type: "TEXT", nullable: false),
+                    volume_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    volume_name = table.Column<string>(type: "TEXT", nullable: false),
+                    bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    files = table.Column<long>(type: "INTEGER", nullable: false),
+                    min_bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    max_bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    sum_bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    samples = table.Column<int>(type: "INTEGER", nullable: false),
+                    sampled_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_usage_daily", x => new { x.day, x.volume_id });
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_usage_daily_volume_id_day",
+                table: "usage_daily",
+                columns: new[] { "volume_id", "day" });
+
+            migrationBuilder.Sql("""
+                INSERT INTO usage_daily (day, volume_id, volume_name, bytes, files, min_bytes, max_bytes, sum_bytes, samples, sampled_at)
+                SELECT d.day, d.volume_id, COALESCE(v.name, (SELECT max(e.volume_name) FROM events e WHERE e.volume_id = d.volume_id), d.volume_id),
+                       last.bytes, last.files, d.min_bytes, d.max_bytes, d.sum_bytes, d.samples, d.sampled_at
+                FROM (SELECT substr(taken_at, 1, 10) AS day, volume_id, min(bytes) AS min_bytes, max(bytes) AS max_bytes, sum(bytes) AS sum_bytes, count(*) AS samples, max(taken_at) AS sampled_at
+                      FROM usage_samples GROUP BY 1, 2) d
+                JOIN usage_samples last ON last.volume_id = d.volume_id AND last.taken_at = d.sampled_at
+                LEFT JOIN volumes v ON v.id = d.volume_id;
+                """);
+
             migrationBuilder.AddColumn<DateTime>(
                 name: "last_used_at",
                 table: "volumes",
@@ -69,30 +104,22 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "usage_daily",
+                name: "former_labels",
                 columns: table => new
                 {
-                    day = table.Column<DateOnly>(type: "TEXT", nullable: false),
                     volume_id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    volume_name = table.Column<string>(type: "TEXT", nullable: false),
-                    bytes = table.Column<long>(type: "INTEGER", nullable: false),
-                    files = table.Column<long>(type: "INTEGER", nullable: false),
-                    min_bytes = table.Column<long>(type: "INTEGER", nullable: false),
-                    max_bytes = table.Column<long>(type: "INTEGER", nullable: false),
-                    sum_bytes = table.Column<long>(type: "INTEGER", nullable: false),
-                    samples = table.Column<int>(type: "INTEGER", nullable: false),
-                    sampled_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    value = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("PK_usage_daily", x => new { x.day, x.volume_id });
+                    table.PrimaryKey("PK_former_labels", x => new { x.volume_id, x.key });
                 });
 
             migrationBuilder.CreateIndex(
                 name: "IX_events_at",
                 table: "events",
-                column: "at",
-                filter: "mounted_at IS NOT NULL");
+                column: "at");
 
             migrationBuilder.CreateIndex(
                 name: "IX_access_tokens_hash",
@@ -100,17 +127,25 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                 column: "hash",
                 unique: true);
 
-            migrationBuilder.CreateIndex(
-                name: "IX_usage_daily_volume_id_day",
-                table: "usage_daily",
-                columns: new[] { "volume_id", "day" });
+            // Of volumes that were used before: else they would look as if they had been idle since their creation.
+            migrationBuilder.Sql("""
+                UPDATE volumes
+                SET last_used_at = (SELECT max(e.at) FROM events e WHERE e.volume_id = volumes.id AND e.error IS NULL AND e.kind IN ('mount', 'unmount', 'reclaim', 'host-evict'));
+                """);
+
+            ReportViews.Create(migrationBuilder);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            ReportViews.Drop(migrationBuilder);
+
             migrationBuilder.DropTable(
                 name: "access_tokens");
+
+            migrationBuilder.DropTable(
+                name: "former_labels");
 
             migrationBuilder.DropTable(
                 name: "option_changes");

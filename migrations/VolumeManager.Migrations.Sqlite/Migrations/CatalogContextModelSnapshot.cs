@@ -151,8 +151,7 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
 
                     b.HasKey("Id");
 
-                    b.HasIndex("At")
-                        .HasFilter("mounted_at IS NOT NULL");
+                    b.HasIndex("At");
 
                     b.HasIndex("Operation")
                         .IsUnique();
@@ -412,6 +411,26 @@ namespace VolumeManager.Migrations.Sqlite.Migrations
                     b.HasIndex("TakenAt");
 
                     b.ToTable("usage_samples", (string)null);
+                });
+
+            modelBuilder.Entity("VolumeManager.Volumes.FormerLabel", b =>
+                {
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_id");
+
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("value");
+
+                    b.HasKey("VolumeId", "Key");
+
+                    b.ToTable("former_labels", (string)null);
                 });
 
             modelBuilder.Entity("VolumeManager.Volumes.OptionChange", b =>

@@ -16,6 +16,7 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
     public DbSet<Volume> Volumes => Set<Volume>();
     public DbSet<VolumeOption> VolumeOptions => Set<VolumeOption>();
     public DbSet<VolumeLabel> VolumeLabels => Set<VolumeLabel>();
+    public DbSet<FormerLabel> FormerLabels => Set<FormerLabel>();
     public DbSet<OptionChange> OptionChanges => Set<OptionChange>();
     public DbSet<Mount> Mounts => Set<Mount>();
     public DbSet<Event> Events => Set<Event>();
@@ -67,6 +68,7 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             label.ToTable("volume_labels").HasKey(l => new { l.VolumeId, l.Key });
             label.HasOne<Volume>().WithMany().HasForeignKey(l => l.VolumeId);
         });
+        modelBuilder.Entity<FormerLabel>().ToTable("former_labels").HasKey(l => new { l.VolumeId, l.Key });
         modelBuilder.Entity<OptionChange>(change =>
         {
             change.ToTable("option_changes").HasKey(c => new { c.VolumeId, c.ChangedAt, c.Key });
@@ -86,8 +88,8 @@ internal sealed class CatalogContext(DbContextOptions<CatalogContext> options) :
             e.HasIndex(x => x.VolumeId);
             // What makes a repeated delivery harmless. Rows of before there were operations have none.
             e.HasIndex(x => x.Operation).IsUnique();
-            // The history of mounts.
-            e.HasIndex(x => x.At).HasFilter("mounted_at IS NOT NULL");
+            // What happened, and which mounts ended, since or at a time.
+            e.HasIndex(x => x.At);
         });
         modelBuilder.Entity<UsageSample>(sample =>
         {

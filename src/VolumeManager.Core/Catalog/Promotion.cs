@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -63,13 +64,16 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         // History takes long and is in nobody's way; then volumes and mounts at once, while the cluster's changes wait.
         await database.RunAsync(connection => MoveEventsAsync(connection, local, progress, cancellation), cancellation);
         await database.RunAsync(connection => MoveSamplesAsync(connection, local, cancellation), cancellation);
-        await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: false, cancellation), cancellation);
+        await database.RunAsync(connection => MoveDaysAsync(connection, local, cancellation), cancellation);
+        var rest = await ReadRestAsync(local);
+        await database.RunAsync(connection => MoveVolumesAsync(connection, volumes, dryRun: false, cancellation, rest), cancellation);
         await WriteLedgerAsync(local, volumes);
         return new Moved(volumes.Count, mounts, events);
     }
 
+    /// <param name="more">What goes with the volumes.</param>
     /// <returns>How many mounts.</returns>
-    async Task<int> MoveVolumesAsync(NpgsqlConnection connection, List<Volume> volumes, bool dryRun, CancellationToken cancellation)
+    async Task<int> MoveVolumesAsync(NpgsqlConnection connection, List<Volume> volumes, bool dryRun, CancellationToken cancellation, IReadOnlyList<FormattableString>? more = null)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await ApplyAsync(connection, [$"UPDATE catalog SET revision = revision + 1 WHERE id = 1"]);
@@ -102,6 +106,7 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             throw new VolumeException($"these volumes are in the cluster already, or their directories are: {string.Join(", ", taken)}; remove or rename them on one side, then try again");
         }
 
+        foreach (var some in (more ?? []).Chunk(Batch)) await ApplyAsync(connection, some);
         if (dryRun) await transaction.RollbackAsync(cancellation);
         else await transaction.CommitAsync(cancellation);
         return volumes.Sum(v => v.Mounts.Length);
@@ -150,6 +155,42 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
             await ApplyAsync(connection, batch);
             moved += batch.Count;
         }
+    }
+
+    /// <returns>How many days of usage.</returns>
+    static async Task<long> MoveDaysAsync(NpgsqlConnection connection, CatalogConnection local, CancellationToken cancellation)
+    {
+        var (moved, last, volume) = (0L, DateOnly.MinValue, Guid.Empty);
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var batch = new List<FormattableString>();
+            var (after, afterVolume) = (last, volume);
+            await local.ReadAsync(
+                FormattableStringFactory.Create($"SELECT {UsageRows.DayColumns} FROM usage_daily WHERE (day, volume_id) > ({{0}}, {{1}}) ORDER BY day, volume_id LIMIT {Batch}", after, afterVolume),
+                row =>
+                {
+                    var day = UsageRows.ReadDay(row);
+                    (last, volume) = (day.Day, day.VolumeId);
+                    batch.Add(UsageRows.Append(day));
+                });
+            if (batch.Count == 0) return moved;
+            await ApplyAsync(connection, batch);
+            moved += batch.Count;
+        }
+    }
+
+    /// <summary>The statements for what is known of volumes on disk alone: when they were last used, and the labels of those that are gone.</summary>
+    static async Task<List<FormattableString>> ReadRestAsync(CatalogConnection local)
+    {
+        var statements = new List<FormattableString>();
+        await local.ReadAsync(
+            $"SELECT volume_id, key, value FROM former_labels",
+            row => statements.Add($"INSERT INTO former_labels (volume_id, key, value) VALUES ({row.GetGuid(0)}, {row.GetString(1)}, {row.GetString(2)}) ON CONFLICT DO NOTHING"));
+        await local.ReadAsync(
+            $"SELECT id, last_used_at FROM volumes WHERE last_used_at IS NOT NULL",
+            row => statements.Add($"UPDATE volumes SET last_used_at = {row.GetUtc(1)} WHERE id = {row.GetGuid(0)}"));
+        return statements;
     }
 
     async Task<List<Volume>> ReadVolumesAsync(CatalogConnection local)

@@ -6,7 +6,7 @@ using VolumeManager.Usage;
 
 namespace VolumeManager.Volumes;
 
-/// <summary>Deletes what has had its time: trashed directories after their retention, and events and samples of usage after theirs.</summary>
+/// <summary>Deletes what has had its time: trashed directories after their retention, and events, samples of usage and their days after theirs.</summary>
 internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, History history, ExportTable exports, ILogger log)
 {
     const int Batch = 1000;
@@ -96,12 +96,16 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
     async Task PruneHistoryAsync(CancellationToken cancellation)
     {
         var before = catalog.Now - settings.HistoryRetention;
-        foreach (var oldest in (FormattableString[])[EventRows.Prune(before, Batch), UsageRows.Prune(before, Batch)])
-        {
-            while (!cancellation.IsCancellationRequested && await catalog.PruneAsync(oldest) > 0)
-            {
-            }
-        }
+        foreach (var oldest in (FormattableString[])[EventRows.Prune(before, Batch), UsageRows.Prune(before, Batch)]) await PruneAsync(oldest, cancellation);
+        if (await PruneAsync(UsageRows.PruneDays(DateOnly.FromDateTime(catalog.Now - settings.UsageDailyRetention), Batch), cancellation)) await catalog.PruneAsync(UsageRows.PruneLabels);
+    }
+
+    /// <returns>Whether there was anything to delete.</returns>
+    async Task<bool> PruneAsync(FormattableString oldest, CancellationToken cancellation)
+    {
+        var isAny = false;
+        while (!cancellation.IsCancellationRequested && await catalog.PruneAsync(oldest) > 0) isAny = true;
+        return isAny;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume}: trashed data deleted, {Entries} files and directories")]

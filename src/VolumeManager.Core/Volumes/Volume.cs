@@ -111,6 +111,15 @@ internal sealed class VolumeOption
     public required string Value { get; init; }
 }
 
+/// <summary>One label of a volume that is gone, kept with <c>usage_daily</c> and for as long. Table <c>former_labels</c>.</summary>
+internal sealed class FormerLabel
+{
+    /// <summary>No foreign key: the volume's row is deleted.</summary>
+    public required Guid VolumeId { get; init; }
+    public required string Key { get; init; }
+    public required string Value { get; init; }
+}
+
 /// <summary>One label of a volume. Table <c>volume_labels</c>.</summary>
 internal sealed class VolumeLabel
 {

@@ -193,7 +193,14 @@ internal static class VolumeRows
         EventRows.AppendIfChanged(entry));
 
     /// <summary>Forgets a volume whose data is gone, with its options and labels. Its history stays. A mount row, were there one, would forbid it.</summary>
-    internal static Change Forget(Volume v) => Change.Quiet($"DELETE FROM volumes WHERE id = {v.Id} AND state = 'gone'");
+    /// <remarks>Its labels stay for as long as it is known what it held: what it has cost is asked for by label.</remarks>
+    internal static Change Forget(Volume v) => Change.Quiet(
+        $"""
+        INSERT INTO former_labels (volume_id, key, value) SELECT volume_id, key, value FROM volume_labels
+        WHERE volume_id = {v.Id} AND EXISTS (SELECT 1 FROM volumes WHERE id = {v.Id} AND state = 'gone') AND EXISTS (SELECT 1 FROM usage_daily WHERE volume_id = {v.Id})
+        ON CONFLICT DO NOTHING
+        """,
+        [$"DELETE FROM volumes WHERE id = {v.Id} AND state = 'gone'"]);
 
     /// <summary>When the row of a volume that is let go now may be forgotten.</summary>
     internal static DateTime ForgottenAfter(DateTime now) => now + s_remembered;

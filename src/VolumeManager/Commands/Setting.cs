@@ -60,6 +60,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { TrashRetention = Duration(v) } }),
         new("history-retention", "How long events and samples of usage are kept [default: 90d]",
             (b, v) => b with { Settings = b.Settings with { HistoryRetention = Positive(v) } }),
+        new("usage-daily-retention", "How long it is kept what each volume held by day, for reports of growth and cost [default: 730d]",
+            (b, v) => b with { Settings = b.Settings with { UsageDailyRetention = Positive(v) } }),
         new("reconcile-interval", "How often catalog and kernel are compared [default: 1m]",
             (b, v) => b with { Settings = b.Settings with { ReconcileInterval = Timer(Positive(v)) } }),
         new("usage-interval", "How often it is measured how much each volume holds, by one host for all; 0 never does [default: 15m]",

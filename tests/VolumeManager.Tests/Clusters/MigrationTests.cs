@@ -64,6 +64,8 @@ public class MigrationTests
         var script = Path.Combine(RepositoryRoot(), "docs/postgresql.sql");
         await Linux.ShellCommand.RunAsync(
             "psql", "-q", "-h", server.SocketDirectory, "-p", $"{server.Port}", "-U", "postgres", "-v", "owner_password=o", "-v", "daemon_password=d", "-v", "report_password=r", "-f", script);
+        // As the script of 0.2.0 said: what it lets the role read is taken back.
+        await server.ExecuteAsync("ALTER DEFAULT PRIVILEGES FOR ROLE volman_owner IN SCHEMA public GRANT SELECT ON TABLES TO volman_report", "volman");
         await MigrateAsync(server.ConnectionString("volman", "volman_owner"));
         await using var host = new TestHost("h", server.ConnectionString("volman", "volman"), null);
         await host.StartAsync();
@@ -72,9 +74,15 @@ public class MigrationTests
         Assert.Equal("", await host.Engine.UnmountAsync("v", "x"));
         Assert.Equal("", await host.Engine.RemoveAsync("v"));
 
-        Assert.Equal("1", await AskAsync("volman_report", "SELECT count(*)::text FROM volumes"));
+        Assert.Equal("1", await AskAsync("volman_report", "SELECT count(*)::text FROM report_volumes"));
+        Assert.Equal("1", await AskAsync("volman_report", "SELECT count(*)::text FROM report_mount_history"));
+        await server.ExecuteAsync("SET ROLE volman_owner; CREATE TABLE of_later (i int)", "volman");
+        var readable = await server.ScalarAsync<string>(
+            "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S') AND has_table_privilege('volman_report', oid, 'SELECT')", "volman");
+        Assert.Equal("report_events report_hosts report_idle_volumes report_labels report_mount_history report_mounts report_option_changes report_usage_daily report_volumes", readable);
         foreach (var (user, sql) in new[]
         {
+            ("volman_report", "SELECT * FROM volumes"), ("volman_report", "SELECT hash FROM access_tokens"), ("volman_report", "DELETE FROM report_events"), ("volman_report", "SELECT * FROM \"__EFMigrationsHistory\""),
             ("volman_report", "DELETE FROM events"), ("volman_report", "UPDATE volumes SET name = 'x'"), ("volman_report", "CREATE TABLE t (i int)"),
             ("volman", "DROP TABLE events"), ("volman", "CREATE TABLE t (i int)"), ("volman", "ALTER TABLE events ADD COLUMN x int"),
         })
@@ -104,13 +112,21 @@ public class MigrationTests
         Assert.Equal("", await host.Engine.CreateAsync("idle", new Dictionary<string, string> { ["size"] = "1G" }));
         Assert.Equal("", await host.Engine.CreateAsync("trashed", new Dictionary<string, string> { ["label.team"] = "b" }));
         Assert.Equal("", await host.Engine.RemoveAsync("trashed"));
+        Assert.Equal("", await host.Engine.CreateAsync("used"));
+        Assert.Equal("", await host.Engine.MountAsync("used", "z"));
+        Assert.Equal("", await host.Engine.UnmountAsync("used", "z"));
         foreach (var id in new[] { "x", "x", "y" }) Assert.Equal("", await host.Engine.MountAsync("held", id));
         await File.WriteAllTextAsync(host.TargetOf("held") + "/f", "data");
         await host.StopAsync();
         List<string> before;
+        DateTime? lastUsed;
         await using (var local = host.OpenCatalog())
         {
             before = await local.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync();
+            lastUsed = await local.Volumes.Where(v => v.Name == "used").Select(v => EF.Property<DateTime?>(v, "LastUsedAt")).SingleAsync();
+            Assert.NotNull(lastUsed);
+            // PostgreSQL keeps microseconds.
+            lastUsed = new DateTime(lastUsed.Value.Ticks / 10 * 10, DateTimeKind.Utc);
             // More than are moved at a time, and several of one moment.
             local.UsageSamples.AddRange(Enumerable.Range(0, 1800).Select(i => new UsageSample
             {
@@ -120,6 +136,20 @@ public class MigrationTests
                 Files = 1,
                 HostId = Guid.NewGuid(),
             }));
+            local.UsageDays.AddRange(Enumerable.Range(0, 1200).Select(i => new UsageDay
+            {
+                VolumeId = Guid.NewGuid(),
+                VolumeName = $"d{i}",
+                Day = new DateOnly(2026, 1, 1).AddDays(i / 30),
+                Bytes = i,
+                Files = 1,
+                MinBytes = i,
+                MaxBytes = i,
+                SumBytes = 2 * i,
+                Samples = 2,
+                SampledAt = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddDays(i / 30),
+            }));
+            local.FormerLabels.Add(new FormerLabel { VolumeId = Guid.NewGuid(), Key = "team", Value = "c" });
             await local.SaveChangesAsync();
             // A catalog of before there were operations.
             await local.Database.ExecuteSqlAsync($"UPDATE events SET operation = NULL WHERE id % 2 = 0");
@@ -133,7 +163,7 @@ public class MigrationTests
         }
 
         var tried = await PromoteAsync(dryRun: true);
-        Assert.Equal(new Promotion.Moved(3, 2, before.Count), tried);
+        Assert.Equal(new Promotion.Moved(4, 2, before.Count), tried);
         await using var shared = new CatalogContext(PostgresSchema.Options(database));
         Assert.Equal(0, await shared.Volumes.CountAsync() + await shared.Events.CountAsync() + await shared.Hosts.CountAsync());
 
@@ -146,11 +176,14 @@ public class MigrationTests
         Assert.Contains("was moved into a cluster already", (await Assert.ThrowsAsync<VolumeException>(() => PromoteAsync(dryRun: false))).Message, StringComparison.Ordinal);
         Assert.Equal(before, await shared.Events.OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.VolumeName} {e.CallerId} {e.Detail} {e.At:yyyy-MM-dd HH:mm:ss.fff}").ToListAsync());
         Assert.Equal((1800, 1800 * 1799 / 2), (await shared.UsageSamples.CountAsync(), await shared.UsageSamples.SumAsync(s => s.Bytes)));
-        Assert.Equal(3, await shared.Volumes.CountAsync());
+        Assert.Equal((1200, 1200 * 1199), (await shared.UsageDays.CountAsync(), await shared.UsageDays.SumAsync(d => d.SumBytes)));
+        Assert.Equal("c", (await shared.FormerLabels.SingleAsync()).Value);
+        Assert.Equal(lastUsed, await shared.Volumes.Where(v => v.Name == "used").Select(v => EF.Property<DateTime?>(v, "LastUsedAt")).SingleAsync());
+        Assert.Equal(4, await shared.Volumes.CountAsync());
 
         host.Settings = host.Settings with { Database = database };
         await host.StartAsync();
-        Assert.Equal(["held", "idle"], await host.Engine.ListAsync());
+        Assert.Equal(["held", "idle", "used"], await host.Engine.ListAsync());
         var status = await ClusterTests.StatusAsync(host.Engine, "held");
         Assert.Equal("a", status.GetProperty("Labels").GetProperty("team").GetString());
         Assert.Equal("3", status.GetProperty("Holders")[0].GetProperty("Mounts").GetString());

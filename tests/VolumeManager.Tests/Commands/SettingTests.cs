@@ -42,6 +42,7 @@ public class SettingTests
 
     [Theory]
     [InlineData("history-retention")]
+    [InlineData("usage-daily-retention")]
     [InlineData("reconcile-interval")]
     public void A_period_is_longer_than_zero(string key) =>
         Assert.Contains("longer than zero", Assert.Throws<FormatException>(() => Apply(key, "0")).Message, StringComparison.Ordinal);
