@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Ledger;
@@ -154,14 +155,14 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
         return made || now?.Id == volume.Id;
     }
 
-    /// <summary>Makes a change that is of no volume, as the member that this host is.</summary>
-    /// <returns>Whether it was made.</returns>
-    /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
-    internal async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
+    internal override Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation) => HostListing.ReadAsync(_database, cancellation);
 
-    /// <summary>Asks what is of no volume.</summary>
-    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
-    internal Task ReadAsync(FormattableString query, Action<System.Data.Common.DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+    internal override Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) => Eviction.EvictAsync(_database, name, by, force);
+
+    /// <summary>As the member that this host is.</summary>
+    internal override async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
+
+    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
 
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 
