@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace VolumeManager;
 
 /// <summary>How this host runs: bound once at start from defaults, file, environment and flags.</summary>
@@ -8,6 +10,23 @@ internal sealed record Settings
 
     /// <summary>Where <c>volman</c>'s own commands reach the daemon.</summary>
     public string AdminSocket { get; init; } = "/run/volman/admin.sock";
+
+    /// <summary>Address and port where the admin API is served over TLS; null: it is not.</summary>
+    public IPEndPoint? AdminListen { get; init; }
+
+    /// <summary>PEM files of the certificate, with what its authority needs, and of its key; a key of its own may be in the first one.</summary>
+    public string AdminTlsCertificate { get; init; } = "";
+
+    public string AdminTlsKey { get; init; } = "";
+
+    /// <summary>For the commands: the daemon that they ask over TLS; null: this host's, over its socket.</summary>
+    public Uri? AdminUrl { get; init; }
+
+    /// <summary>For the commands: a PEM file of those who may have signed its certificate; empty: whom the system trusts.</summary>
+    public string AdminCa { get; init; } = "";
+
+    /// <summary>For the commands: a file that holds the token by which it knows them; empty: it is in the environment.</summary>
+    public string TokenFile { get; init; } = "";
 
     /// <summary>Host id, lock and catalog.</summary>
     public string StateDirectory { get; init; } = "/var/lib/volman";

@@ -67,9 +67,9 @@ internal sealed partial class ClusterCatalog
 
     internal override Task CancelRestoreAsync(Volume restoring, Volume trashed) => DecideAsync(TrashRows.CancelRestore(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
 
-    internal override async Task<bool> MakeDueAsync(Volume trashed)
+    internal override async Task<bool> MakeDueAsync(Volume trashed, Event entry)
     {
-        var (made, now) = await DecideAsync(TrashRows.MakeDue(trashed), SharedVolumeRows.ById(trashed.Id), trashed.Name);
+        var (made, now) = await DecideAsync(TrashRows.MakeDue(trashed, entry), SharedVolumeRows.ById(trashed.Id), trashed.Name);
         return made || (now is { State: VolumeState.Trashed } && now.PurgeAfter == now.RemovedAt);
     }
 

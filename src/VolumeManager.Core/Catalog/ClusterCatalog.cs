@@ -157,10 +157,12 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override Task<(bool Made, Volume? Now)> ChangeAsync(Change change, Volume changed, Volume? made = null) => DecideAsync(change, SharedVolumeRows.ById(changed.Id), changed.Name);
 
-    /// <summary>Makes a change that is of no volume, as the member that this host is.</summary>
-    /// <returns>Whether it was made.</returns>
-    /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
-    internal async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
+    internal override Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation) => HostListing.ReadAsync(_database, cancellation);
+
+    internal override Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) => Eviction.EvictAsync(_database, name, by, force);
+
+    /// <summary>As the member that this host is.</summary>
+    internal override async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
 
     internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
 

@@ -55,6 +55,9 @@ internal static class EventKind
     /// <summary>The volume's data was copied to another place, and is there from now on.</summary>
     public const string Move = "move";
 
+    /// <summary>An operator had the data deleted before its time; <c>purge</c> follows when it is.</summary>
+    public const string PurgeOrder = "purge-order";
+
     /// <summary>The kernel mounted the directory on this host, for the first of its callers.</summary>
     public const string Attach = "attach";
 
@@ -77,4 +80,8 @@ internal static class EventKind
     public const string HostLost = "host-lost";
     public const string HostEvict = "host-evict";
     public const string EngineStart = "engine-start";
+
+    /// <summary>A token of the admin API was made, or revoked.</summary>
+    public const string TokenCreate = "token-create";
+    public const string TokenRemove = "token-remove";
 }

@@ -40,6 +40,16 @@ internal static class EventRows
         Actor = row.IsDBNull(12) ? null : row.GetString(12),
     };
 
+    /// <summary>The events that fit, the newest first; null fits all.</summary>
+    /// <param name="after">The id of the last one of the page before.</param>
+    internal static FormattableString Find(DateTime? since, DateTime? until, string? kind, string? volume, string? host, bool failed, long? after, int limit) => $"""
+        SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail, mounted_at, actor FROM events
+        WHERE id < {after ?? long.MaxValue} AND ({TypedNull.Or(since)} IS NULL OR at >= {TypedNull.Or(since)}) AND ({TypedNull.Or(until)} IS NULL OR at < {TypedNull.Or(until)})
+          AND ({TypedNull.Or(kind)} IS NULL OR kind = {TypedNull.Or(kind)}) AND ({TypedNull.Or(volume)} IS NULL OR volume_name = {TypedNull.Or(volume)})
+          AND ({TypedNull.Or(host)} IS NULL OR host = {TypedNull.Or(host)}) AND (error IS NOT NULL OR NOT {failed})
+        ORDER BY id DESC LIMIT {limit}
+        """;
+
     /// <summary>Deletes the oldest events that are older than that. Ids grow with time, so only the oldest need be looked at, however long the history.</summary>
     internal static FormattableString Prune(DateTime before, int limit) =>
         $"DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT {limit}) AND at < {before}";

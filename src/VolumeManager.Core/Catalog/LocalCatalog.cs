@@ -76,13 +76,6 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         return (true, changed);
     }
 
-    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _file.ReadAsync(
-        async db =>
-        {
-            await db.ReadAsync(query, row);
-            return true;
-        }, cancellation);
-
     internal override async Task SetProvisionedAsync(Volume provisioned, Event entry)
     {
         await _file.ApplyAsync(VolumeRows.SetProvisioned(provisioned, entry));
@@ -130,7 +123,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         if (await _file.ApplyAsync(TrashRows.CancelRestore(trashed))) Index.Remove(restoring);
     }
 
-    internal override Task<bool> MakeDueAsync(Volume trashed) => _file.ApplyAsync(TrashRows.MakeDue(trashed));
+    internal override Task<bool> MakeDueAsync(Volume trashed, Event entry) => _file.ApplyAsync(TrashRows.MakeDue(trashed, entry));
 
     internal override async Task<Volume?> BeginPurgeAsync(Volume due) => await _file.ApplyAsync(TrashRows.BeginPurge(due))
         ? (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"id = {due.Id}"), CancellationToken.None)).FirstOrDefault()
@@ -152,6 +145,20 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     {
         if (await _file.ApplyAsync(UsageRows.Keep(sample, before))) Index.SetUsage(volume.Name, sample);
     }
+
+    internal override Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation) => Task.FromResult<IReadOnlyList<HostListing>>(
+        [new HostListing(_host.Id, _host.Name, "live", Index.All.Sum(v => v.Mounts.Length), null, Now, ProgramVersion.Text)]);
+
+    /// <summary>Over a connection of its own: readers of a write-ahead log keep no writer waiting.</summary>
+    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => Task.Run(
+        async () =>
+        {
+            using var db = SqliteCatalog.Open(_file.Path);
+            await db.ReadAsync(query, row);
+        },
+        cancellation);
+
+    internal override Task<bool> ApplyAsync(Change change) => _file.ApplyAsync(change);
 
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
 

@@ -67,10 +67,6 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <returns>Whether it was made, and the volume as it is now; null when it is not known here any more.</returns>
     internal abstract Task<(bool Made, Volume? Now)> ChangeAsync(Change change, Volume changed, Volume? made = null);
 
-    /// <summary>Asks the catalog itself, for what memory does not have.</summary>
-    /// <exception cref="CatalogAwayException">It does not answer.</exception>
-    internal abstract Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation);
-
     internal abstract Task SetProvisionedAsync(Volume provisioned, Event entry);
 
     /// <summary>Closes a volume to new mounts.</summary>
@@ -127,7 +123,7 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
 
     /// <summary>Lets a trashed volume's data be deleted from now on.</summary>
     /// <returns>False when the volume was changed since it was read.</returns>
-    internal abstract Task<bool> MakeDueAsync(Volume trashed);
+    internal abstract Task<bool> MakeDueAsync(Volume trashed, Event entry);
 
     /// <summary>Does what one host does for all: for as long as it is this host that does it. Nothing is done when it is another one.</summary>
     /// <param name="work">Whether it could do all; if not, another host may be able to.</param>
@@ -161,6 +157,23 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
 
     /// <summary>Writes down what a volume was found to hold, unless that was done since <paramref name="before"/>.</summary>
     internal abstract Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before);
+
+    /// <summary>The hosts by name, the evicted ones last.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal abstract Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation);
+
+    /// <summary>Frees all that a host holds, as <see cref="Eviction"/> says.</summary>
+    internal virtual Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) =>
+        throw new VolumeException("this host has a catalog of its own and no other hosts: there is none to evict");
+
+    /// <summary>Asks what is of no volume, and keeps no change waiting for it.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal abstract Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation);
+
+    /// <summary>Makes a change that is of no volume.</summary>
+    /// <returns>Whether it was made.</returns>
+    /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
+    internal abstract Task<bool> ApplyAsync(Change change);
 
     /// <summary>Adds an event that nobody waits for. It is lost if the daemon dies within the next moment.</summary>
     internal abstract void Record(Event entry);

@@ -23,7 +23,7 @@ internal static class Eviction
         await database.ReadAsync(
             $"SELECT id, lease_expires_at > now() AND instance_id IS NOT NULL, state = 'evicted' FROM hosts WHERE name = {name} ORDER BY state = 'evicted' DESC",
             row => (id, isLive, isEvicted) = (row.GetGuid(0), row.GetBoolean(1), row.GetBoolean(2)), CancellationToken.None);
-        if (id is null) throw new VolumeException($"there is no host {name} to evict: see volman host ls");
+        if (id is null) throw new NoSuchHostException(name);
         if (isEvicted) throw new VolumeException($"host {name} is evicted already and holds nothing: there is nothing left to do");
         if (isLive && !force)
         {
@@ -38,13 +38,13 @@ internal static class Eviction
             $"UPDATE hosts SET state = 'evicted', instance_id = NULL, lease_expires_at = now() WHERE id = {host} AND state <> 'evicted' AND ({force} OR lease_expires_at <= now() OR instance_id IS NULL)",
             [
                 $"""
-                INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail, mounted_at)
-                SELECT gen_random_uuid(), now(), {name}, v.id, v.name, {EventKind.HostEvict}, m.caller_id, {"evicted by " + by}, m.mounted_at
+                INSERT INTO events (operation, at, host, volume_id, volume_name, kind, caller_id, detail, mounted_at, actor)
+                SELECT gen_random_uuid(), now(), {name}, v.id, v.name, {EventKind.HostEvict}, m.caller_id, {"evicted by " + by}, m.mounted_at, {TypedNull.Or(History.Actor)}
                 FROM mounts m JOIN volumes v ON v.id = m.volume_id JOIN hosts h ON h.id = m.host_id WHERE h.id = {host} AND h.state = 'evicted'
                 """,
                 $"""
-                INSERT INTO events (operation, at, host, kind, detail)
-                SELECT gen_random_uuid(), now(), {name}, {EventKind.HostEvict}, {"evicted by " + by} FROM hosts WHERE id = {host} AND state = 'evicted'
+                INSERT INTO events (operation, at, host, kind, detail, actor)
+                SELECT gen_random_uuid(), now(), {name}, {EventKind.HostEvict}, {"evicted by " + by}, {TypedNull.Or(History.Actor)} FROM hosts WHERE id = {host} AND state = 'evicted'
                 """,
                 $"""
                 UPDATE volumes SET epoch = epoch + CASE WHEN access IN ('single-host', 'single-caller') THEN 1 ELSE 0 END, revision = (SELECT revision FROM catalog), last_used_at = now()
@@ -71,3 +71,6 @@ internal static class Eviction
         throw new VolumeException($"host {name} serves {served} itself, and its containers cannot be shut out of their own disk: see that the machine is off, then evict it with --force");
     }
 }
+
+/// <summary>The cluster has no host of that name.</summary>
+internal sealed class NoSuchHostException(string name) : VolumeException($"there is no host {name} to evict: see volman host ls");

@@ -115,7 +115,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
         foreach (var volume in await ListAsync(cancellation))
         {
             // What somebody restores at this moment is in the trash no more.
-            if (volume.State == VolumeState.Purging || await catalog.MakeDueAsync(volume)) purged.Add(volume);
+            if (volume.State == VolumeState.Purging || await catalog.MakeDueAsync(volume, history.Of(EventKind.PurgeOrder, volume))) purged.Add(volume);
         }
 
         PurgeDue?.Invoke();
@@ -129,7 +129,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     internal async Task<Volume> PurgeAsync(string which, CancellationToken cancellation)
     {
         var volume = await FindAsync(which, cancellation);
-        if (volume.State == VolumeState.Trashed && !await catalog.MakeDueAsync(volume)) throw new VolumeException($"volume {volume.Name} ({volume.Id}) was changed at this moment: see volman trash ls");
+        if (volume.State == VolumeState.Trashed && !await catalog.MakeDueAsync(volume, history.Of(EventKind.PurgeOrder, volume))) throw new VolumeException($"volume {volume.Name} ({volume.Id}) was changed at this moment: see volman trash ls");
         PurgeDue?.Invoke();
         return volume;
     }

@@ -67,8 +67,9 @@ internal static class TrashRows
         """);
 
     /// <summary>Nothing keeps the data of a trashed volume any longer.</summary>
-    internal static Change MakeDue(Volume v) => Change.Of(
-        $"UPDATE volumes SET purge_after = removed_at, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'trashed' AND revision = {v.Revision}");
+    internal static Change MakeDue(Volume v, Event entry) => Change.Of(
+        $"UPDATE volumes SET purge_after = removed_at, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'trashed' AND revision = {v.Revision}",
+        EventRows.AppendIfChanged(entry));
 
     /// <summary>From now on its data may be deleted, and it is not restored any more; unless it was changed since it was read. A purge that was cut off is begun again, which is no news to anybody.</summary>
     internal static Change BeginPurge(Volume due) => due.State == VolumeState.Purging

@@ -26,7 +26,9 @@ internal static class VolumeName
     }
 
     /// <summary>Why a name is not valid.</summary>
-    internal static string Refusal(string? name) => $"volume name {Quoted.Text(name)} is not allowed: use 1 to {MaxLength} of the characters a-z A-Z 0-9 _ . - and begin with a letter or digit";
+    internal static string Refusal(string? name) => $"volume name {Quoted.Text(name)} is not allowed: {Rule}";
+
+    internal static string Rule => $"use 1 to {MaxLength} of the characters a-z A-Z 0-9 _ . - and begin with a letter or digit";
 }
 
 /// <summary>Text that came from outside, made fit for a one-line message: quoted, without control characters, and cut.</summary>

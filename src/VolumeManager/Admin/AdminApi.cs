@@ -5,32 +5,40 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
+using VolumeManager.Catalog;
 using VolumeManager.Hosts;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
 /// <summary>What an operator can ask and order: JSON over HTTP on a socket of its own. Finds the route, and is the one place where an exception becomes a problem.</summary>
-internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminApi> log)
+internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate, ILogger<AdminApi> log)
 {
     internal const long MaxRequestLength = 1 << 20;
 
     internal async Task HandleAsync(HttpContext http)
     {
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize = MaxRequestLength;
-        var segments = (http.Request.Path.Value ?? "").Split('/');
-        var there = Array.FindAll(AdminRoutes.All, r => r.Fits(segments));
+        if (await gate.AdmitAsync(http) is not { } caller) return;
+        var path = http.Request.Path.Value ?? "";
+        var segments = path.Split('/');
+        var there = path.Any(char.IsControl) ? [] : Array.FindAll(AdminRoutes.All, r => r.Fits(segments));
         if (Array.Find(there, r => r.Method == http.Request.Method) is { } route)
         {
+            if (!await AccessGate.MayAsync(http, caller, route)) return;
+            using var turn = await gate.TakeTurnAsync(http, caller, route);
+            if (turn is null) return;
+            History.Actor = caller.Actor;
             await HandleAsync(http, route);
         }
         else if (there.Length > 0)
         {
             http.Response.Headers.Allow = string.Join(", ", there.Select(r => r.Method));
-            await Problem.WriteAsync(http, StatusCodes.Status405MethodNotAllowed, $"{http.Request.Method} is not for {http.Request.Path}: use {string.Join(" or ", there.Select(r => r.Method))}");
+            await Problem.WriteAsync(http, StatusCodes.Status405MethodNotAllowed, $"{Quoted.Text(http.Request.Method)} is not for {path}: use {string.Join(" or ", there.Select(r => r.Method))}");
         }
         else
         {
-            await Problem.WriteAsync(http, StatusCodes.Status404NotFound, $"there is no {http.Request.Path}: see the admin API in docs/api.md");
+            await Problem.WriteAsync(http, StatusCodes.Status404NotFound, $"there is no {Quoted.Text(path)}: see the admin API in docs/api.md");
         }
     }
 
@@ -92,7 +100,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
         }
 
         var json = JsonSerializer.SerializeToUtf8Bytes(answer, route.Answers);
-        if (HttpMethods.IsGet(route.Method))
+        if (route.IsTagged)
         {
             var tag = ETagOf(json);
             http.Response.Headers.ETag = tag.ToString();

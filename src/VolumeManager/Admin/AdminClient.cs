@@ -1,37 +1,25 @@
-using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
 namespace VolumeManager.Admin;
 
-/// <summary>Asks the daemon of this host, over its admin socket.</summary>
-internal sealed class AdminClient(string socket) : IDisposable
+/// <summary>What the admin API can be asked and told.</summary>
+internal sealed class AdminClient(AdminLink link) : IDisposable
 {
-    // The daemon answers within its own deadline.
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
-
     // It is told from memory.
     static readonly TimeSpan s_statusPatience = TimeSpan.FromSeconds(5);
-
-    readonly HttpClient _http = new(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation) })
-    {
-        BaseAddress = new Uri("http://volman"),
-        Timeout = s_patience,
-    };
 
     /// <exception cref="VolumeException">It does not serve, or not yet.</exception>
     internal async Task<StatusAnswer> StatusAsync(CancellationToken cancellation)
     {
         try
         {
-            return await SendAsync(HttpMethod.Get, "/v1/status", null, AdminJson.Default.StatusAnswer, cancellation).WaitAsync(s_statusPatience, cancellation);
+            return await link.SendAsync(HttpMethod.Get, "/v1/status", null, AdminJson.Default.StatusAnswer, cancellation).WaitAsync(s_statusPatience, cancellation);
         }
         catch (TimeoutException e)
         {
-            throw new VolumeException($"the volman on {socket} has not answered within {s_statusPatience.TotalSeconds:0} s: see its log, and start it anew if that lasts", e);
+            throw new VolumeException($"{link.Name} has not answered within {s_statusPatience.TotalSeconds:0} s: see its log, and start it anew if that lasts", e);
         }
     }
 
@@ -39,131 +27,82 @@ internal sealed class AdminClient(string socket) : IDisposable
     /// <param name="filters">As <c>host=one&amp;label=team%3Dweb</c>; empty for all.</param>
     internal async IAsyncEnumerable<VolumeView> ListVolumesAsync(string filters, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        await foreach (var page in PagesAsync("/v1/volumes", filters, AdminJson.Default.VolumesAnswer, page => page.Next, cancellation))
+        {
+            foreach (var volume in page.Volumes) yield return volume;
+        }
+    }
+
+    async IAsyncEnumerable<T> PagesAsync<T>(string path, string filters, JsonTypeInfo<T> type, Func<T, string?> next, [EnumeratorCancellation] CancellationToken cancellation)
+    {
         string? after = null;
         do
         {
-            var page = await SendAsync(
-                HttpMethod.Get, $"/v1/volumes?{filters}{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}", null, AdminJson.Default.VolumesAnswer, cancellation);
-            foreach (var volume in page.Volumes) yield return volume;
-            after = page.Next;
+            var page = await link.SendAsync(HttpMethod.Get, $"{path}?{filters}{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}", null, type, cancellation);
+            yield return page;
+            after = next(page);
         }
         while (after is not null);
     }
 
     internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+        link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
     internal Task<VolumeView> CreateVolumeAsync(string name, IReadOnlyDictionary<string, string?> options, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(new CreateRequest(name, options), AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
+        link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(new CreateRequest(name, options), AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
 
     internal Task<VolumeView> RemoveVolumeAsync(string name, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+        link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
     internal Task<SetAnswer> SetVolumeAsync(string name, SetRequest request, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Patch, $"/v1/volumes/{Uri.EscapeDataString(name)}", JsonContent.Create(request, AdminJson.Default.SetRequest), AdminJson.Default.SetAnswer, cancellation);
+        link.SendAsync(HttpMethod.Patch, $"/v1/volumes/{Uri.EscapeDataString(name)}", JsonContent.Create(request, AdminJson.Default.SetRequest), AdminJson.Default.SetAnswer, cancellation);
 
     /// <summary>How it goes on, until it is done.</summary>
     internal IAsyncEnumerable<CopyLine> MoveVolumeAsync(string name, MoveRequest request, CancellationToken cancellation) =>
-        FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/move", JsonContent.Create(request, AdminJson.Default.MoveRequest), AdminJson.Default.CopyLine, cancellation);
+        link.FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/move", JsonContent.Create(request, AdminJson.Default.MoveRequest), AdminJson.Default.CopyLine, cancellation);
 
     /// <summary>How it goes on, until it is done.</summary>
     internal IAsyncEnumerable<CopyLine> CloneVolumeAsync(string name, CloneRequest request, CancellationToken cancellation) =>
-        FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/clone", JsonContent.Create(request, AdminJson.Default.CloneRequest), AdminJson.Default.CopyLine, cancellation);
+        link.FollowAsync($"/v1/volumes/{Uri.EscapeDataString(name)}/clone", JsonContent.Create(request, AdminJson.Default.CloneRequest), AdminJson.Default.CopyLine, cancellation);
 
     /// <param name="filters">As <c>backend=nfs&amp;server=files</c>; empty for where new volumes go.</param>
     internal Task<AdoptableAnswer> FindAdoptableAsync(string filters, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Get, $"/v1/adoptable?{filters}", null, AdminJson.Default.AdoptableAnswer, cancellation);
+        link.SendAsync(HttpMethod.Get, $"/v1/adoptable?{filters}", null, AdminJson.Default.AdoptableAnswer, cancellation);
 
     /// <param name="filters">As <c>host=one&amp;volume=shop</c>; empty for all.</param>
-    internal Task<MountsAnswer> ListMountsAsync(string filters, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Get, $"/v1/mounts?{filters}", null, AdminJson.Default.MountsAnswer, cancellation);
+    internal async Task<IReadOnlyList<MountView>> ListMountsAsync(string filters, CancellationToken cancellation) =>
+        await PagesAsync("/v1/mounts", filters, AdminJson.Default.MountsAnswer, page => page.Next, cancellation).SelectMany(page => page.Mounts).ToListAsync(cancellation);
 
-    internal Task<TrashAnswer> ListTrashAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/trash", null, AdminJson.Default.TrashAnswer, cancellation);
+    internal async Task<IReadOnlyList<TrashedVolume>> ListTrashAsync(CancellationToken cancellation) =>
+        await PagesAsync("/v1/trash", "", AdminJson.Default.TrashAnswer, page => page.Next, cancellation).SelectMany(page => page.Volumes).ToListAsync(cancellation);
+
+    /// <summary>The newest events that fit.</summary>
+    /// <param name="filters">As <c>kind=create&amp;limit=10</c>.</param>
+    internal async Task<IReadOnlyList<EventView>> ListEventsAsync(string filters, CancellationToken cancellation) =>
+        (await link.SendAsync(HttpMethod.Get, $"/v1/events?{filters}", null, AdminJson.Default.EventsAnswer, cancellation)).Events;
+
+    internal async Task<IReadOnlyList<HostView>> ListHostsAsync(CancellationToken cancellation) =>
+        (await link.SendAsync(HttpMethod.Get, "/v1/hosts", null, AdminJson.Default.HostsAnswer, cancellation)).Hosts;
+
+    internal Task<EvictAnswer> EvictAsync(string host, bool force, CancellationToken cancellation) => link.SendAsync(
+        HttpMethod.Post, $"/v1/hosts/{Uri.EscapeDataString(host)}/evict", JsonContent.Create(new EvictRequest(force), AdminJson.Default.EvictRequest), AdminJson.Default.EvictAnswer, cancellation);
 
     /// <param name="which">An id or a name.</param>
     internal Task<TrashAnswer> PurgeAsync(string which, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Delete, $"/v1/trash/{Uri.EscapeDataString(which)}", null, AdminJson.Default.TrashAnswer, cancellation);
+        link.SendAsync(HttpMethod.Delete, $"/v1/trash/{Uri.EscapeDataString(which)}", null, AdminJson.Default.TrashAnswer, cancellation);
 
     /// <param name="which">An id or a name.</param>
     internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
+        link.SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
 
-    /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
-    async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
-    {
-        try
-        {
-            using var request = new HttpRequestMessage(method, path) { Content = body };
-            if (body is not null) await body.LoadIntoBufferAsync(cancellation);
-            using var answer = await _http.SendAsync(request, cancellation);
-            if (answer.StatusCode != HttpStatusCode.OK) throw new VolumeException((await answer.Content.ReadFromJsonAsync(AdminJson.Default.Problem, cancellation))!.Detail);
-            return (await answer.Content.ReadFromJsonAsync(type, cancellation))!;
-        }
-        catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
-        {
-            throw new VolumeException(WhyNot(e), e);
-        }
-    }
+    internal async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken cancellation) =>
+        (await link.SendAsync(HttpMethod.Get, "/v1/tokens", null, AdminJson.Default.TokensAnswer, cancellation)).Tokens;
 
-    /// <summary>The lines of an answer that takes long, as they come. Whoever stops reading ends what is being done.</summary>
-    async IAsyncEnumerable<T> FollowAsync<T>(string path, HttpContent body, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body };
-        await body.LoadIntoBufferAsync(cancellation);
-        using var answer = await AskAsync();
-        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellation));
-        while (await ReadAsync() is { } line) yield return JsonSerializer.Deserialize(line, type)!;
+    internal Task<NewToken> CreateTokenAsync(TokenRequest request, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Post, "/v1/tokens", JsonContent.Create(request, AdminJson.Default.TokenRequest), AdminJson.Default.NewToken, cancellation);
 
-        async Task<HttpResponseMessage> AskAsync()
-        {
-            try
-            {
-                var begun = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-                if (begun.StatusCode == HttpStatusCode.OK) return begun;
-                using (begun) throw new VolumeException((await begun.Content.ReadFromJsonAsync(AdminJson.Default.Problem, cancellation))!.Detail);
-            }
-            catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
-            {
-                throw new VolumeException(WhyNot(e), e);
-            }
-        }
+    internal Task<RemovedToken> RemoveTokenAsync(string name, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Delete, $"/v1/tokens/{Uri.EscapeDataString(name)}", null, AdminJson.Default.RemovedToken, cancellation);
 
-        async Task<string?> ReadAsync()
-        {
-            try
-            {
-                return await lines.ReadLineAsync(cancellation);
-            }
-            catch (Exception e) when (e is HttpRequestException or IOException)
-            {
-                throw new VolumeException($"the volman on {socket} ended before it had answered to the end: see volman volume ls", e);
-            }
-        }
-    }
-
-    string WhyNot(Exception failure) => failure switch
-    {
-        _ when failure.GetBaseException() is SocketException { SocketErrorCode: SocketError.AccessDenied } => $"only root may ask the volman that answers on {socket}: run this as root",
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } or JsonException => $"no volman answers on {socket}: start volman serve, or name its socket with --admin-socket",
-        HttpRequestException => $"the volman on {socket} ended before it had answered: what it was asked for may be done or go on, see docker volume ls and volman trash ls",
-        _ => $"the volman on {socket} has not answered within {s_patience.TotalMinutes:0} min: what it was asked for may go on, see docker volume ls and volman trash ls",
-    };
-
-    /// <exception cref="SocketException">Nobody listens there, or who does is not for us.</exception>
-    internal static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancellation)
-    {
-        var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-            return new NetworkStream(connection, ownsSocket: true);
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
-
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => link.Dispose();
 }

@@ -6,8 +6,12 @@ internal static class AdminRoutes
     internal static readonly Route[] All =
     [
         new("GET", "/v1/status", "What the daemon of this host says of itself", AdminJson.Default.StatusAnswer, async call => await StatusAnswer.OfAsync(call.Daemon)) { Waits = false },
+        new("GET", "/v1/openapi.json", "This document", AdminJson.Default.JsonObject, _ => Task.FromResult<object>(OpenApi.Document)) { Waits = false },
         .. VolumeRoutes.All,
         .. ChangeRoutes.All,
         .. TrashRoutes.All,
+        .. HostRoutes.All,
+        .. EventRoutes.All,
+        .. TokenRoutes.All,
     ];
 }

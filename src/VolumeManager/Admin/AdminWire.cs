@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -39,7 +40,8 @@ internal sealed record TrashedVolume(Guid Id, string Name, string State, string 
 }
 
 /// <summary>The answer to a question for volumes of the trash, and to their deletion: those that it concerns.</summary>
-internal sealed record TrashAnswer(IReadOnlyList<TrashedVolume> Volumes);
+/// <param name="Next">As that of volumes.</param>
+internal sealed record TrashAnswer(IReadOnlyList<TrashedVolume> Volumes, string? Next);
 
 /// <param name="Name">The name that the volume shall have; null for its own.</param>
 internal sealed record RestoreRequest(string? Name);
@@ -64,5 +66,17 @@ internal sealed record RestoreAnswer(Guid Id, string Name, string Source);
 [JsonSerializable(typeof(IReadOnlyList<TrashedVolume>))]
 [JsonSerializable(typeof(RestoreRequest))]
 [JsonSerializable(typeof(RestoreAnswer))]
+[JsonSerializable(typeof(HostsAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<HostView>))]
+[JsonSerializable(typeof(EvictRequest))]
+[JsonSerializable(typeof(EvictAnswer))]
+[JsonSerializable(typeof(EventsAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<EventView>))]
+[JsonSerializable(typeof(TokensAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<TokenView>))]
+[JsonSerializable(typeof(TokenRequest))]
+[JsonSerializable(typeof(NewToken))]
+[JsonSerializable(typeof(RemovedToken))]
 [JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class AdminJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
@@ -19,7 +20,7 @@ internal sealed record Problem(string Type, string Title, int Status, string Det
     internal static int StatusOf(VolumeException refusal) => refusal switch
     {
         BadRequestException bad => bad.Status,
-        NotInTrashException or NoSuchVolumeException => StatusCodes.Status404NotFound,
+        NotInTrashException or NoSuchVolumeException or NoSuchHostException => StatusCodes.Status404NotFound,
         CatalogAwayException => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,
     };

@@ -37,4 +37,6 @@ internal sealed class QueryFilters
 
     /// <summary>UTC; null when it is not given.</summary>
     internal DateTime? Time(string key) => Value(key) is { } text && QueryParameter.TryTime(text, out var utc) ? utc : null;
+
+    internal static BadRequestException NoNext() => new("after is not the next of a page: leave it out to begin anew");
 }

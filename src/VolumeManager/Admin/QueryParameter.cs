@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
@@ -39,6 +40,16 @@ internal sealed record QueryParameter(string Name, QueryKind Kind, string Descri
 
     /// <summary>How many at most in one answer, and which ones follow: what a list in pages takes.</summary>
     internal static QueryParameter[] Page => [Number("limit", "How many at most in this page", 1000, 10_000), Text("after", "The next of the page before: what follows it")];
+
+    /// <summary>In words of JSON Schema.</summary>
+    internal JsonObject Schema => Kind switch
+    {
+        QueryKind.Number => new() { ["type"] = "integer", ["minimum"] = 1, ["maximum"] = Most, ["default"] = Otherwise },
+        QueryKind.Flag => new() { ["type"] = "boolean", ["default"] = false },
+        QueryKind.Time => new() { ["type"] = "string", ["format"] = "date-time" },
+        QueryKind.Word => new() { ["type"] = "string", ["enum"] = new JsonArray([.. Words.Select(w => JsonValue.Create(w))]) },
+        _ => new() { ["type"] = "string", ["minLength"] = 1 },
+    };
 
     /// <exception cref="BadRequestException">The value is none of this kind.</exception>
     internal void Check(string value)

@@ -37,6 +37,15 @@ internal sealed record Route(string Method, string Path, string Summary, JsonTyp
     /// <summary>For how long who asks waits. What changes something goes on when that is over, as for an engine.</summary>
     internal TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(110);
 
+    /// <summary>Whether it is for the unix socket alone, whatever the role.</summary>
+    internal bool IsLocal { get; init; }
+
+    /// <summary>Whether it can answer with a <see cref="StreamedAnswer"/>.</summary>
+    internal bool IsStreamed => ContentType != "application/json";
+
+    /// <summary>Whether its answers have an ETag.</summary>
+    internal bool IsTagged => HttpMethods.IsGet(Method) && !IsStreamed;
+
     /// <summary>What it answers with; several, separated by commas, when a parameter chooses.</summary>
     internal string ContentType { get; init; } = "application/json";
 

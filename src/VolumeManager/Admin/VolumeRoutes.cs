@@ -1,4 +1,5 @@
 using VolumeManager.Catalog;
+using VolumeManager.Mounts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
@@ -14,7 +15,7 @@ internal static class VolumeRoutes
             [
                 QueryParameter.Text("label", "Only volumes with this label, or with this value of it: key or key=value"),
                 QueryParameter.Text("host", "Only volumes that the host of this name has mounted"),
-                QueryParameter.Text("state", "Only volumes in this state"),
+                QueryParameter.OneOf("state", "Only volumes in this state", [.. new[] { VolumeState.Ready, VolumeState.Removing, VolumeState.Restoring }.Select(EnumText.Of)]),
                 .. QueryParameter.Page,
             ],
         },
@@ -34,7 +35,7 @@ internal static class VolumeRoutes
         }),
         new("GET", "/v1/mounts", "The mounts in the order of their volumes' names: each is a mount id of an engine that uses a volume", AdminJson.Default.MountsAnswer, ListMountsAsync)
         {
-            Query = [QueryParameter.Text("volume", "Only mounts of the volume of this name"), QueryParameter.Text("host", "Only mounts of the host of this name")],
+            Query = [QueryParameter.Text("volume", "Only mounts of the volume of this name"), QueryParameter.Text("host", "Only mounts of the host of this name"), .. QueryParameter.Page],
         },
     ];
 
@@ -66,11 +67,28 @@ internal static class VolumeRoutes
 
     static async Task<object> ListMountsAsync(Call call)
     {
-        var (name, host) = (call.Filters.Value("volume"), call.Filters.Value("host"));
-        return new MountsAnswer([.. (await call.Daemon.Catalog.ListAsync(call.Cancellation))
+        var (name, host, limit, after) = (call.Filters.Value("volume"), call.Filters.Value("host"), call.Filters.Number("limit"), After(call));
+        var catalog = call.Daemon.Catalog;
+        List<(Volume Volume, Mount Mount)> found = [.. (await catalog.ListAsync(call.Cancellation))
             .Where(volume => name is null || volume.Name == name)
-            .SelectMany(volume => volume.Mounts.Select(mount => MountView.Of(volume, mount, call.Daemon.Catalog)))
-            .Where(mount => host is null || mount.Host == host)
-            .OrderBy(mount => mount.Volume, StringComparer.Ordinal).ThenBy(mount => mount.MountedAt)]);
+            .SelectMany(volume => volume.Mounts.Select(mount => (volume, mount)))
+            .Where(m => (host is null || catalog.InfoOf(m.mount.HostId).Name == host) && (after is null || Compare(KeyOf(m), after.Value) > 0))
+            .OrderBy(KeyOf, Comparer<MountKey>.Create(Compare))
+            .Take(limit + 1)];
+        var next = found.Count > limit ? KeyOf(found[limit - 1]) : default(MountKey?);
+        return new MountsAnswer([.. found.Take(limit).Select(m => MountView.Of(m.Volume, m.Mount, catalog))], next is { } last ? $"{last.Volume}/{last.Host}/{last.Caller}" : null);
     }
+
+    /// <summary>What the mounts are in order of.</summary>
+    readonly record struct MountKey(string Volume, Guid Host, string Caller);
+
+    static MountKey KeyOf((Volume Volume, Mount Mount) mount) => new(mount.Volume.Name, mount.Mount.HostId, mount.Mount.CallerId);
+
+    static int Compare(MountKey a, MountKey b) => string.CompareOrdinal(a.Volume, b.Volume) is not 0 and var byVolume ? byVolume
+        : a.Host.CompareTo(b.Host) is not 0 and var byHost ? byHost
+        : string.CompareOrdinal(a.Caller, b.Caller);
+
+    static MountKey? After(Call call) => call.Filters.Value("after") is not { } text ? null
+        : text.Split('/', 3) is [var volume, var id, var caller] && Guid.TryParse(id, out var host) ? new MountKey(volume, host, caller)
+        : throw QueryFilters.NoNext();
 }

@@ -42,4 +42,5 @@ internal sealed record MountView(string Volume, Guid VolumeId, string Host, stri
     }
 }
 
-internal sealed record MountsAnswer(IReadOnlyList<MountView> Mounts);
+/// <param name="Next">As that of volumes.</param>
+internal sealed record MountsAnswer(IReadOnlyList<MountView> Mounts, string? Next);

@@ -19,7 +19,7 @@ internal static class MountCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var mounts = (await daemon.ListMountsAsync(AdminFlags.Query(("volume", parsed.GetValue(volume)), ("host", parsed.GetValue(host))), cancellation)).Mounts;
+            var mounts = await daemon.ListMountsAsync(AdminFlags.Query(("volume", parsed.GetValue(volume)), ("host", parsed.GetValue(host))), cancellation);
             output.Write(parsed, mounts, AdminJson.Default.IReadOnlyListMountView, Write);
         }));
         return command;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -22,12 +23,12 @@ internal static partial class ServeCommand
     internal static Command Build()
     {
         var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
-        var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
+        var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Where(s => !s.IsForCommands).Select(s => s.Key)]);
         var managed = ManagedPlugin.Flag();
         command.Options.Add(managed);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
-            (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(key => parsed.GetValue(flags[key]));
+            (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
             Task Serve((Settings Settings, LogSettings Log) bound) => RunAsync(bound.Settings, bound.Log, cancellation);
             return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve) : Serve(Bind());
         }));
@@ -48,8 +49,9 @@ internal static partial class ServeCommand
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
         var api = new VolumeDriverApi(opening.Task, settings, engine, logs.CreateLogger<VolumeDriverApi>());
-        var admin = new AdminApi(opening.Task, logs.CreateLogger<AdminApi>());
-        app.Run(http => AdminConnection.Is(http) ? admin.HandleAsync(http) : api.HandleAsync(http));
+        var gate = new AccessGate(opening.Task, logs.CreateLogger<AccessGate>());
+        var admin = new AdminApi(opening.Task, gate, logs.CreateLogger<AdminApi>());
+        app.Run(http => AdminConnection.Of(http) is not null ? admin.HandleAsync(http) : api.HandleAsync(http));
         app.Lifetime.ApplicationStopping.Register(() =>
         {
             ListenSocket.Remove(settings.Socket);
@@ -62,6 +64,7 @@ internal static partial class ServeCommand
         app.Lifetime.ApplicationStopping.Register(service.TellStopping);
         await app.StartAsync(cancellation);
         LogListening(log, settings.Socket);
+        if (settings.AdminListen is { } listen) LogServingRemotely(log, listen);
         try
         {
             await using var daemon = await HostDaemon.OpenAsync(settings, state, engine, logs, app.Lifetime.ApplicationStopping);
@@ -96,18 +99,20 @@ internal static partial class ServeCommand
             kestrel.AddServerHeader = false;
             // RequestBody bounds what it reads, and says so in the protocol's own form.
             kestrel.Limits.MaxRequestBodySize = null;
+            if (settings.AdminListen is not null) new AdminListener(settings, kestrel.ApplicationServices.GetRequiredService<ILogger<AdminListener>>()).Listen(kestrel);
             // The plugin socket last: who cannot have the other one must not leave it behind, for engines to wait at.
-            kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.Mark);
+            kestrel.ListenUnixSocket(settings.AdminSocket, AdminConnection.MarkLocal);
             kestrel.ListenUnixSocket(settings.Socket);
         });
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint.ToString() == settings.AdminSocket));
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
         return builder.Build();
     }
 
-    static Socket Bind(Settings settings, bool isAdmin)
+    static Socket Bind(Settings settings, EndPoint endpoint)
     {
-        if (isAdmin) return ListenSocket.Bind(settings.AdminSocket, "--admin-socket");
+        if (endpoint is IPEndPoint) return BindRemote(endpoint);
+        if (endpoint.ToString() == settings.AdminSocket) return ListenSocket.Bind(settings.AdminSocket, "--admin-socket");
         try
         {
             return ListenSocket.Bind(settings.Socket, "--socket");
@@ -119,11 +124,26 @@ internal static partial class ServeCommand
         }
     }
 
+    static Socket BindRemote(EndPoint endpoint)
+    {
+        try
+        {
+            return SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        }
+        catch (SocketException e)
+        {
+            throw new VolumeException($"admin-listen {endpoint} cannot be used ({e.Message}): choose an address of this host and a port that is free", e);
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Variable} is set in the environment, but is no setting of volman: see volman serve --help")]
     static partial void LogUnknownVariable(ILogger log, string variable);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Socket}")]
     static partial void LogListening(ILogger log, string socket);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The admin API is served over TLS on {Address}")]
+    static partial void LogServingRemotely(ILogger log, IPEndPoint address);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "volman ready: version {Version}, scope {Scope}, volumes {Volumes}, socket {Socket}, catalog {Catalog}, {Milliseconds} ms after start")]
     static partial void LogReady(ILogger log, string version, string scope, int volumes, string socket, string catalog, long milliseconds);

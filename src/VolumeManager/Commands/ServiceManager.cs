@@ -52,7 +52,7 @@ internal sealed partial class ServiceManager(string socket, ILogger log) : IAsyn
     /// <summary>Whether the plugin socket answers as it does to an engine. Asks for what needs neither disk nor database: their trouble is cured by no restart.</summary>
     async Task<bool> AnswersAsync(TimeSpan patience)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => AdminClient.ConnectAsync(socket, cancellation) }) { Timeout = patience };
+        using var http = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => AdminLink.ConnectAsync(socket, cancellation) }) { Timeout = patience };
         try
         {
             using var answer = await http.PostAsync(new Uri("http://volman/VolumeDriver.Capabilities"), content: null, _stopping.Token);

@@ -15,6 +15,9 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     /// <summary>Whether the value must not be shown in messages.</summary>
     internal bool IsSecret { get; init; }
 
+    /// <summary>Whether the daemon itself has no use for it.</summary>
+    internal bool IsForCommands { get; init; }
+
     /// <summary>All of them, in the order of <c>--help</c>.</summary>
     internal static readonly Setting[] All =
     [
@@ -22,6 +25,18 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { Socket = AbsolutePath(v) } }),
         new("admin-socket", "The socket where volman's own commands reach the daemon; root alone may [default: /run/volman/admin.sock]",
             (b, v) => b with { Settings = b.Settings with { AdminSocket = AbsolutePath(v) } }),
+        new("admin-listen", "Address and port where the admin API is served over TLS to those who have a token, such as 0.0.0.0:9443 [default: none]",
+            (b, v) => b with { Settings = b.Settings with { AdminListen = IPEndPoint.TryParse(v, out var end) && end.Port > 0 ? end : throw new FormatException("write an IP address and a port, such as 0.0.0.0:9443 or [::]:9443") } }),
+        new("admin-tls-certificate", "A PEM file of the certificate for admin-listen, those of its authorities behind it; read anew when it changes [default: none]",
+            (b, v) => b with { Settings = b.Settings with { AdminTlsCertificate = AbsolutePath(v) } }),
+        new("admin-tls-key", "A PEM file of its key, without a password [default: admin-tls-certificate]",
+            (b, v) => b with { Settings = b.Settings with { AdminTlsKey = AbsolutePath(v) } }),
+        new("admin-url", "A daemon to ask over TLS, such as https://host:9443, instead of this host's; the token is in VOLMAN_TOKEN or token-file [default: none]",
+            (b, v) => b with { Settings = b.Settings with { AdminUrl = Uri.TryCreate(v, UriKind.Absolute, out var url) && url is { Scheme: "https", PathAndQuery: "/", UserInfo: "", Fragment: "" } ? url : throw new FormatException("write an address such as https://host:9443") } }) { IsForCommands = true },
+        new("admin-ca", "A PEM file of those who may have signed that daemon's certificate [default: whom the system trusts]",
+            (b, v) => b with { Settings = b.Settings with { AdminCa = AbsolutePath(v) } }) { IsForCommands = true },
+        new("token-file", "A file that holds the token for admin-url [default: none]",
+            (b, v) => b with { Settings = b.Settings with { TokenFile = AbsolutePath(v) } }) { IsForCommands = true },
         new("state-dir", "Host id, lock and SQLite catalog [default: /var/lib/volman]",
             (b, v) => b with { Settings = b.Settings with { StateDirectory = AbsolutePath(v) } }),
         new("mount-root", "Where volumes are mounted for the engine [default: /var/lib/volman/mnt]",
@@ -108,7 +123,7 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
     static TimeSpan Timer(TimeSpan duration) => duration.TotalDays <= 24 ? duration : throw new FormatException("write a duration of at most 24d");
 
     /// <summary><c>90s</c>, <c>15m</c>, <c>24h</c>, <c>90d</c>, <c>500ms</c> or <c>0</c>.</summary>
-    static TimeSpan Duration(string value)
+    internal static TimeSpan Duration(string value)
     {
         if (value == "0") return TimeSpan.Zero;
         var number = value.TrimEnd('d', 'h', 'm', 's');

@@ -55,6 +55,7 @@ internal static class SettingsBinder
 
         if (given.Contains("database") && given.Contains("database-file")) faults.Add("database and database-file are both set: set one of them");
         if (bound.Settings.AdminSocket == bound.Settings.Socket) faults.Add($"socket and admin-socket are both {bound.Settings.Socket}: choose separate paths");
+        if (bound.Settings is { AdminListen: not null, AdminTlsCertificate: "" }) faults.Add($"admin-listen {bound.Settings.AdminListen} has no certificate: set admin-tls-certificate, for the admin API is not served without TLS");
         faults.AddRange(Overlaps(bound.Settings));
         if (bound.Settings is { ExportDirectory.Length: > 0 } serving && (serving.NfsServer.Length == 0 || serving.NfsExport.Length == 0 || serving.Database.Length == 0))
         {
@@ -106,6 +107,6 @@ internal static class SettingsBinder
     /// <summary>Variables that look like settings and are none: misspelt perhaps, or, as VOLMAN_SERVICE_HOST of Kubernetes, not meant for us. Worth a warning.</summary>
     internal static IEnumerable<string> UnknownVariables() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
         .Select(variable => (string)variable.Key)
-        .Where(name => name.StartsWith("VOLMAN_", StringComparison.Ordinal) && name != "VOLMAN_CONFIG" && !Array.Exists(Setting.All, s => s.Variable == name))
+        .Where(name => name.StartsWith("VOLMAN_", StringComparison.Ordinal) && name is not ("VOLMAN_CONFIG" or AdminFlags.TokenVariable) && !Array.Exists(Setting.All, s => s.Variable == name))
         .Order(StringComparer.Ordinal);
 }

@@ -17,7 +17,7 @@ internal static class TrashCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            output.Write(parsed, (await daemon.ListTrashAsync(cancellation)).Volumes, AdminJson.Default.IReadOnlyListTrashedVolume, Write);
+            output.Write(parsed, await daemon.ListTrashAsync(cancellation), AdminJson.Default.IReadOnlyListTrashedVolume, Write);
         }));
         return command;
     }
@@ -40,7 +40,7 @@ internal static class TrashCommand
             using var daemon = AdminFlags.Open(parsed, flags);
             string[] asked = parsed.GetValue(which) ?? [];
             // By id, for what is removed while somebody thinks about the answer was not meant.
-            if (asked.Length == 0) asked = [.. (await daemon.ListTrashAsync(cancellation)).Volumes.Select(v => $"{v.Id}")];
+            if (asked.Length == 0) asked = [.. (await daemon.ListTrashAsync(cancellation)).Select(v => $"{v.Id}")];
             if (asked.Length == 0)
             {
                 Console.WriteLine("The trash is empty.");
