@@ -42,6 +42,19 @@ public sealed class OpenApiTests(RunningHost running) : IClassFixture<RunningHos
             case "deleteVolumesName":
                 await MadeAsync("removed");
                 return ("/v1/volumes/removed", null, 200);
+            case "patchVolumesName":
+                await MadeAsync("changed");
+                return ("/v1/volumes/changed", """{"options": {"size": "2G", "label.team": null}}""", 200);
+            case "postVolumesNameMove":
+                Directory.CreateDirectory(_host.DataOf("moved-from"));
+                Assert.Equal("", await _host.Engine.CreateAsync("moved", new { path = "moved-from" }));
+                return ("/v1/volumes/moved/move", """{"options": {"backend": "local"}, "dry_run": true}""", 200);
+            case "postVolumesNameClone":
+                await MadeAsync("cloned");
+                return ("/v1/volumes/cloned/clone", """{"name": "clone", "options": {"label.copy": "yes"}, "dry_run": true}""", 200);
+            case "getAdoptable":
+                Directory.CreateDirectory(_host.DataOf("nobodys"));
+                return ("/v1/adoptable?backend=local", null, 200);
             case "postTrashVolumeRestore": return ($"/v1/trash/{await TrashedAsync("restored")}/restore", """{"name": "restored-as"}""", 200);
             case "deleteTrashVolume": return ($"/v1/trash/{await TrashedAsync("purged")}", null, 200);
             // What it answers for a host that is there is tested in clusters.
