@@ -15,7 +15,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/log/*
 COPY --from=build /volman /opt/volman
 RUN ln -s /opt/volman/volman /usr/bin/volman
-HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["volman", "status"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["volman", "status", "--quick"]
 ENTRYPOINT ["volman"]
 CMD ["serve"]
 

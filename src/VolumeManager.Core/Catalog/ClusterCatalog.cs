@@ -70,6 +70,8 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     internal override Task Refused => _join.Refused;
     internal override string Scope => "global";
     internal override string Name => _database.Name;
+    internal override string Schema => SchemaVersion.Known(PostgresSchema.MigrationsAssembly)[^1];
+    internal override DateTime? LeaseExpiresAt => _membership.LeaseExpiresAt;
     internal override DateTime Now => _membership.Now;
     internal override DateTime? StaleSince => _link.StaleSince;
     internal override HostInfo InfoOf(Guid host) => _membership.InfoOf(host);

@@ -20,6 +20,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override string Name => _file.Path;
 
+    internal override string Schema => SchemaVersion.Known(SqliteCatalog.MigrationsAssembly)[^1];
+
     internal override DateTime Now => DateTime.UtcNow;
 
     /// <summary>Opens the file and counts the engine's generations on from it.</summary>

@@ -32,6 +32,12 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>Since when the shared catalog cannot be asked; null when it can.</summary>
     internal virtual DateTime? StaleSince => null;
 
+    /// <summary>Until when this host's word holds that it is alive, by the catalog's clock; null for the one host of its own catalog.</summary>
+    internal virtual DateTime? LeaseExpiresAt => null;
+
+    /// <summary>The last migration of the schema that this program works with.</summary>
+    internal abstract string Schema { get; }
+
     internal abstract HostInfo InfoOf(Guid host);
 
     /// <summary>The volume as it is now; null when there is none.</summary>

@@ -29,6 +29,12 @@ internal abstract partial class Export
     /// <summary>What a message names when the export does not answer.</summary>
     internal abstract string Name { get; }
 
+    /// <summary>What lies at its top: where volumes that name no <c>path</c> have their directories.</summary>
+    internal virtual string Source => Root.Path;
+
+    /// <summary>Why volumes here cannot be used now, in a sentence; null when nothing is known that speaks against it. Asks nobody for longer than some seconds.</summary>
+    internal abstract Task<string?> FindTroubleAsync(CancellationToken cancellation);
+
     /// <summary>Where the volume's data lies, in words that mean the same on every host.</summary>
     internal virtual string SourceOf(Volume volume) => PathOf(volume);
 

@@ -38,6 +38,12 @@ internal sealed class HostExport : Export
 
     internal override string Name => $"the disk of {Root.Path}";
 
+    internal override string Source => _source;
+
+    internal override Task<string?> FindTroubleAsync(CancellationToken cancellation) => Task.FromResult(WhyNot);
+
+    string? WhyNot => Refusal ?? (IsThere ? null : $"what this host exports as {_source} is not at {Root.Path}: mount its disk or, if the directory is right as it is, remove {Memory} and start volman again");
+
     internal override string SourceOf(Volume volume) => $"{_source.TrimEnd('/')}/{volume.Directory}";
 
     private protected override bool IsShared => true;
@@ -46,7 +52,6 @@ internal sealed class HostExport : Export
 
     private protected override void Prepare(Volume volume)
     {
-        if (Refusal is { } refusal) throw new VolumeException($"volume {volume.Name} cannot be reached: {refusal}");
-        if (!IsThere) throw new VolumeException($"volume {volume.Name} cannot be reached: what this host exports as {_source} is not at {Root.Path}: mount its disk or, if the directory is right as it is, remove {Memory} and start volman again");
+        if (WhyNot is { } why) throw new VolumeException($"volume {volume.Name} cannot be reached: {why}");
     }
 }

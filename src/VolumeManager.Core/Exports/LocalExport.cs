@@ -41,6 +41,8 @@ internal sealed class LocalExport : Export
 
     internal override string Name => $"the disk of {Root.Path}";
 
+    internal override Task<string?> FindTroubleAsync(CancellationToken cancellation) => Task.FromResult(IsThere ? null : $"the data root {Root.Path} is not there: mount its disk");
+
     private protected override void Prepare(Volume volume)
     {
         if (IsShared && volume.Export != RootId)

@@ -41,7 +41,20 @@ internal sealed class NfsExport : Export
     }
 
     /// <summary>As mount(8) shows it.</summary>
-    internal string Source => NfsAddress.Source(_server.Name, _path);
+    internal override string Source => NfsAddress.Source(_server.Name, _path);
+
+    internal override async Task<string?> FindTroubleAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await ReachAsync(cancellation);
+            return null;
+        }
+        catch (VolumeException e)
+        {
+            return e.Message;
+        }
+    }
 
     internal override string SourceOf(Volume volume) => $"{Source.TrimEnd('/')}/{volume.Directory}";
 

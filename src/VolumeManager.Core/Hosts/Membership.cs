@@ -23,6 +23,9 @@ internal sealed class Membership(ThisHost host, Settings settings, PostgresDatab
 
     internal DateTime Now => clock.Now;
 
+    /// <summary>Not later than the database has it.</summary>
+    internal DateTime LeaseExpiresAt => _heardAt + _lease;
+
     internal HostInfo InfoOf(Guid id) => _hosts.TryGetValue(id, out var info) ? info : new HostInfo(id.ToString(), "lost");
 
     internal void Learn(Guid id, HostInfo info) => _hosts[id] = info;

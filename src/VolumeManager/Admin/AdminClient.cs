@@ -23,6 +23,9 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
         }
     }
 
+    internal async Task<IReadOnlyList<ExportView>> ListExportsAsync(CancellationToken cancellation) =>
+        (await link.SendAsync(HttpMethod.Get, "/v1/exports", null, AdminJson.Default.ExportsAnswer, cancellation)).Exports;
+
     /// <summary>All volumes that fit, a page after the other, in the order of their names.</summary>
     /// <param name="filters">As <c>host=one&amp;label=team%3Dweb</c>; empty for all.</param>
     internal async IAsyncEnumerable<VolumeView> ListVolumesAsync(string filters, [EnumeratorCancellation] CancellationToken cancellation)

@@ -12,10 +12,12 @@ namespace VolumeManager.Admin;
 /// <summary>What the daemon of a host can say of itself from memory.</summary>
 /// <param name="StaleSince">Since when the cluster's catalog is away; null when it is in touch.</param>
 /// <param name="MountedVolumes">Those that this host has mounted, for <paramref name="Callers"/> mount ids.</param>
+/// <param name="Schema">The last migration of the catalog's schema that it works with.</param>
+/// <param name="LeaseExpiresAt">Until when this host's word holds in its cluster; null outside of one.</param>
 /// <param name="UntoldEvents">What this host has done that the cluster's catalog has not heard yet.</param>
 /// <param name="Warnings">What an operator should see to, each a sentence.</param>
 internal sealed record StatusAnswer(
-    string Version, string Host, Guid HostId, DateTime StartedAt, string Scope, string Catalog, DateTime? StaleSince, int Volumes, int MountedVolumes, int Callers, long UntoldEvents, IReadOnlyList<string> Warnings)
+    string Version, string Host, Guid HostId, DateTime StartedAt, string Scope, string Catalog, string Schema, DateTime? StaleSince, DateTime? LeaseExpiresAt, int Volumes, int MountedVolumes, int Callers, long UntoldEvents, IReadOnlyList<string> Warnings)
 {
     static readonly DateTime s_startedAt = System.Diagnostics.Process.GetCurrentProcess().StartTime.ToUniversalTime();
 
@@ -24,7 +26,7 @@ internal sealed record StatusAnswer(
         var catalog = daemon.Catalog;
         var mounted = catalog.Index.All.Where(v => v.IsMountedOn(daemon.Host.Id)).ToList();
         return new StatusAnswer(
-            ProgramVersion.Text, daemon.Host.Name, daemon.Host.Id, s_startedAt, catalog.Scope, catalog.Name, catalog.StaleSince, catalog.Index.Count,
+            ProgramVersion.Text, daemon.Host.Name, daemon.Host.Id, s_startedAt, catalog.Scope, catalog.Name, catalog.Schema, catalog.StaleSince, catalog.LeaseExpiresAt, catalog.Index.Count,
             mounted.Count, mounted.Sum(v => v.Mounts.Count(catalog.Index.IsOwn)), await catalog.CountUntoldAsync(), [.. daemon.Warnings()]);
     }
 }
@@ -51,6 +53,7 @@ internal sealed record RestoreAnswer(Guid Id, string Name, string Source);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(StatusAnswer))]
+[JsonSerializable(typeof(ExportsAnswer))]
 [JsonSerializable(typeof(VolumesAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<VolumeView>))]
 [JsonSerializable(typeof(CreateRequest))]

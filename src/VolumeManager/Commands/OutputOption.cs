@@ -14,9 +14,11 @@ internal sealed class OutputOption : Option<string>
         AcceptOnlyFromAmong(forPeople, "json");
     }
 
+    internal bool IsJson(ParseResult parsed) => parsed.GetValue(this) == "json";
+
     internal void Write<T>(ParseResult parsed, T told, JsonTypeInfo<T> type, Action<T> toPeople)
     {
-        if (parsed.GetValue(this) == "json") Console.WriteLine(JsonSerializer.Serialize(told, type));
+        if (IsJson(parsed)) Console.WriteLine(JsonSerializer.Serialize(told, type));
         else toPeople(told);
     }
 }

@@ -64,7 +64,7 @@ public sealed class OpenApiTests(RunningHost running) : IClassFixture<RunningHos
             case "deleteTokensName":
                 Assert.Equal(200, (await _operator.SendAsync("POST", "/v1/tokens", """{"name": "gone", "role": "operator"}""")).Status);
                 return ("/v1/tokens/gone", null, 200);
-            case "getStatus" or "getOpenapi" or "getMounts" or "getTrash" or "getHosts" or "getTokens": return ($"/v1/{operation[3..].ToLowerInvariant().Replace("openapi", "openapi.json", StringComparison.Ordinal)}", null, 200);
+            case "getStatus" or "getExports" or "getOpenapi" or "getMounts" or "getTrash" or "getHosts" or "getTokens": return ($"/v1/{operation[3..].ToLowerInvariant().Replace("openapi", "openapi.json", StringComparison.Ordinal)}", null, 200);
             case "deleteTrash": return ("/v1/trash", null, 200);
             default: throw new InvalidOperationException($"the operation {operation} has no sample: add one here");
         }

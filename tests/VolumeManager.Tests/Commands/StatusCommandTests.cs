@@ -23,7 +23,8 @@ public sealed class StatusCommandTests(RunningHost running) : IClassFixture<Runn
         Assert.Equal("", await _host.Engine.MountAsync("one", "y"));
         var ended = await RunAsync();
         Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
-        Assert.Matches($@"^host      test-host, volman {ProgramVersion.Text}, up since 20\d\d-.*Z\ncatalog   .+, scope (local|global), in touch\nvolumes   3, of which 1 is mounted here for 2 callers\n(warning   .+\n)*$", ended.Output);
+        Assert.Matches($@"^host      test-host, volman {ProgramVersion.Text}, up since 20\d\d-.*Z\ncatalog   .+, scope (local|global), in touch\nschema    \d{{14}}_\w+\n(lease     until 20\d\d-.*Z\n)?volumes   3, of which 1 is mounted here for 2 callers\nexport    /.+/data, 3 volumes, 1 mounted here, fine\n(warning   .+\n)*$", ended.Output);
+        Assert.DoesNotContain("export", (await RunAsync("--quick")).Output, StringComparison.Ordinal);
         var json = JsonDocument.Parse((await RunAsync("--output", "json")).Output).RootElement;
         Assert.Equal((3, 1, 2), (json.GetProperty("volumes").GetInt32(), json.GetProperty("mounted_volumes").GetInt32(), json.GetProperty("callers").GetInt32()));
         Assert.Equal((0, false), (json.GetProperty("untold_events").GetInt64(), Warnings(json).Any(w => w.Contains("data root", StringComparison.Ordinal))));

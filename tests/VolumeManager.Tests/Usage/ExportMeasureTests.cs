@@ -110,6 +110,8 @@ public sealed class ExportMeasureTests : IDisposable
 
         private protected override int EntriesPerSecond => 1000;
 
+        internal override Task<string?> FindTroubleAsync(CancellationToken cancellation) => throw new NotSupportedException();
+
         private protected override void Prepare(Volume volume)
         {
             Asked.Release();
