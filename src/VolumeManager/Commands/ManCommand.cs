@@ -55,6 +55,7 @@ internal static class ManCommand
     {
         page.WriteLine($".SS {Text(string.Join(' ', [path, .. verb.Arguments.Select(Usage)]))}");
         page.WriteLine(Sentence(verb.Description!));
+        foreach (var example in Examples.Of(Examples.VerbOf(verb))) page.WriteLine($".PP\n.RS\n.B {Text("volman " + example)}\n.RE");
         foreach (var argument in verb.Arguments) page.WriteLine($".TP\n.I {Text(argument.Name)}\n{Sentence(argument.Description!)}");
         foreach (var option in verb.Options.Where(o => !o.Hidden && o is not HelpOption))
         {

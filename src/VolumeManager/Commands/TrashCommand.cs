@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Spectre.Console;
 using VolumeManager.Admin;
 using VolumeManager.Volumes;
 
@@ -22,7 +23,7 @@ internal static class TrashCommand
         return command;
     }
 
-    static void Write(IReadOnlyList<TrashedVolume> volumes) => Table.Write(
+    static void Write(IReadOnlyList<TrashedVolume> volumes) => Commands.Table.Write(
     [
         ["ID", "NAME", "STATE", "REMOVED", "KEPT UNTIL", "SIZE", "SOURCE"],
         .. volumes.Select(v => (string[])[$"{v.Id}", v.Name, v.State, $"{v.RemovedAt:u}", $"{v.PurgeAfter:u}", v.UsedBytes is { } bytes ? ByteSize.Text(bytes) : "", v.Source]),
@@ -33,7 +34,9 @@ internal static class TrashCommand
         var which = new Argument<string[]>("name-or-id") { Description = "Volumes of the trash [default: all]", Arity = ArgumentArity.ZeroOrMore };
         which.Validators.Add(AdminFlags.CheckNames);
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
-        var command = new Command("empty", "Delete the data of removed volumes now, before its time. Nobody gets it back") { which, yes };
+        var wait = new Option<bool>("--wait") { Description = "Return when the data is gone" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell what would be deleted" };
+        var command = new Command("empty", "Delete the data of removed volumes now, before its time. Nobody gets it back") { which, yes, wait, dryRun };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
@@ -47,19 +50,44 @@ internal static class TrashCommand
                 return;
             }
 
-            if (!parsed.GetValue(yes)) Confirm(parsed.GetValue(which) is { Length: > 0 } ? string.Join(", ", asked) : $"all {asked.Length} volumes in the trash");
+            if (parsed.GetValue(dryRun))
+            {
+                foreach (var volume in (await daemon.ListTrashAsync(cancellation)).Where(v => asked.Contains($"{v.Id}") || asked.Contains(v.Name))) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}), removed {volume.RemovedAt:u}, would be deleted.");
+                return;
+            }
+
+            if (!parsed.GetValue(yes)) Confirmation.Ask($"delete the data of {(parsed.GetValue(which) is { Length: > 0 } ? string.Join(", ", asked) : $"all {asked.Length} volumes in the trash")} for good");
+            var purged = new HashSet<Guid>();
             foreach (var one in asked)
             {
-                foreach (var volume in (await daemon.PurgeAsync(one, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}) is deleted, within minutes if nothing uses it and every host was heard of since its removal.");
+                foreach (var volume in (await daemon.PurgeAsync(one, cancellation)).Volumes)
+                {
+                    purged.Add(volume.Id);
+                    if (!parsed.GetValue(wait)) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}) is deleted, within minutes if nothing uses it and every host was heard of since its removal.");
+                }
             }
+
+            if (!parsed.GetValue(wait)) return;
+            await WaitAsync(daemon, purged, cancellation);
+            Console.WriteLine($"The data of {purged.Count} {(purged.Count == 1 ? "volume" : "volumes")} is deleted.");
         }));
         return command;
     }
 
-    static void Confirm(string what)
+    /// <summary>Waits until the data is gone. On a terminal it shows how far that is.</summary>
+    static async Task WaitAsync(AdminClient daemon, HashSet<Guid> purged, CancellationToken cancellation)
     {
-        if (Console.IsInputRedirected || Console.IsOutputRedirected) throw new VolumeException($"this would delete the data of {what} for good, and there is no terminal to ask whether it should: say --yes");
-        Console.Write($"Delete the data of {what} for good? [y/N] ");
-        if (Console.ReadLine()?.Trim() is not ("y" or "Y" or "yes")) throw new VolumeException("nothing was deleted");
+        var screen = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        if (Console.IsErrorRedirected) await CountAsync(_ => { });
+        else await screen.Progress().AutoClear(true).StartAsync(progress =>
+        {
+            var task = progress.AddTask("deleting", maxValue: purged.Count);
+            return CountAsync(left => task.Value = purged.Count - left);
+        });
+
+        async Task CountAsync(Action<int> tell)
+        {
+            for (int left; (left = (await daemon.ListTrashAsync(cancellation)).Count(v => purged.Contains(v.Id))) > 0; await Task.Delay(TimeSpan.FromMilliseconds(500), cancellation)) tell(left);
+        }
     }
 }

@@ -70,19 +70,31 @@ internal static class VolumeCommand
     {
         var names = new Argument<string[]>("name") { Description = "Volumes that nobody uses", Arity = ArgumentArity.OneOrMore };
         names.Validators.Add(AdminFlags.CheckNames);
-        var command = new Command("rm", "Remove volumes, as docker volume rm does: the data waits in the trash unless on-remove says otherwise") { names };
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask where on-remove=delete says that the data does not wait in the trash" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell what would become of them" };
+        var command = new Command("rm", "Remove volumes, as docker volume rm does: the data waits in the trash unless on-remove says otherwise") { names, yes, dryRun };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
             foreach (var name in parsed.GetValue(names)!)
             {
-                var removed = await daemon.RemoveVolumeAsync(name, cancellation);
-                Console.WriteLine(removed.Options["on-remove"] switch
+                var volume = await daemon.FindVolumeAsync(name, cancellation);
+                var onRemove = volume.Options["on-remove"];
+                if (parsed.GetValue(dryRun))
                 {
-                    "retain" => $"Volume {removed.Name} is removed; its data stays at {removed.Source}.",
-                    "delete" => $"Volume {removed.Name} is removed, and its data is being deleted.",
-                    _ => $"Volume {removed.Name} is removed; volman volume restore {removed.Name} brings it back until the trash is emptied.",
+                    Console.WriteLine(volume.Holders.Count > 0 ? $"Volume {name} would not be removed: it is in use on {string.Join(", ", volume.Holders.Select(h => h.Host))}."
+                        : $"Volume {name} would be removed; its data would {(onRemove == "retain" ? $"stay at {volume.Source}" : onRemove == "delete" ? "be deleted" : "wait in the trash")}.");
+                    continue;
+                }
+
+                if (onRemove == "delete" && volume.Holders.Count == 0 && !parsed.GetValue(yes)) Confirmation.Ask($"delete the data of {name} for good");
+                await daemon.RemoveVolumeAsync(name, cancellation);
+                Console.WriteLine(onRemove switch
+                {
+                    "retain" => $"Volume {name} is removed; its data stays at {volume.Source}.",
+                    "delete" => $"Volume {name} is removed, and its data is being deleted.",
+                    _ => $"Volume {name} is removed; volman volume restore {name} brings it back until the trash is emptied.",
                 });
             }
         }));
@@ -93,11 +105,20 @@ internal static class VolumeCommand
     {
         var which = NameArgument("The volume's name or, if several removed ones have that, its id, as volman trash ls shows it", "name-or-id");
         var asName = new Option<string?>("--as") { Description = "The name that it shall have [default: its own]", HelpName = "name" };
-        var command = new Command("restore", "Bring a removed volume back from the trash, with its data and options") { which, asName };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell which volume would come back" };
+        var command = new Command("restore", "Bring a removed volume back from the trash, with its data and options") { which, asName, dryRun };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
+            if (parsed.GetValue(dryRun))
+            {
+                var meant = (await daemon.ListTrashAsync(cancellation)).Where(v => v.Name == parsed.GetValue(which) || $"{v.Id}" == parsed.GetValue(which)).ToList();
+                if (meant.Count == 0) throw new VolumeException($"there is no volume \"{parsed.GetValue(which)}\" in the trash: see volman trash ls");
+                foreach (var volume in meant) Console.WriteLine($"Volume {parsed.GetValue(asName) ?? volume.Name} would be restored with what {volume.Name} ({volume.Id}) was when it was removed, {volume.RemovedAt:u}.");
+                return;
+            }
+
             var restored = await daemon.RestoreAsync(parsed.GetValue(which)!, parsed.GetValue(asName), cancellation);
             Console.WriteLine($"Volume {restored.Name} is restored to {restored.Source}.");
         }));
