@@ -16,7 +16,14 @@ public sealed class RemoteHost : IAsyncLifetime
         internal string Detail => JsonDocument.Parse(Body).RootElement.GetProperty("detail").GetString()!;
     }
 
-    public TestHost Host { get; } = new();
+    public RemoteHost()
+        : this(new TestHost())
+    {
+    }
+
+    internal RemoteHost(TestHost host) => Host = host;
+
+    public TestHost Host { get; }
 
     internal TestCertificate Tls { get; } = new();
 
