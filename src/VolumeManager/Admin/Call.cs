@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 using VolumeManager.Hosts;
 
 namespace VolumeManager.Admin;
@@ -34,6 +35,17 @@ internal sealed record Call(HttpContext Http, Route Route, HostDaemon Daemon, Qu
             throw new BadRequestException(
                 e.StatusCode == StatusCodes.Status413PayloadTooLarge ? $"the request is longer than {AdminApi.MaxRequestLength} bytes: send a shorter one" : $"the request was not read to its end ({e.Message.TrimEnd('.')})", e.StatusCode);
         }
+    }
+
+    /// <summary>What If-Match asks: that the thing is still as it was when who asks last saw it.</summary>
+    /// <param name="now">What a GET would answer.</param>
+    /// <exception cref="BadRequestException">It has changed.</exception>
+    internal void CheckMatch<T>(T now, JsonTypeInfo<T> type)
+    {
+        var wanted = Http.Request.GetTypedHeaders().IfMatch;
+        var tag = AdminApi.ETagOf(JsonSerializer.SerializeToUtf8Bytes(now, type));
+        if (wanted.Count == 0 || wanted.Any(w => w.Equals(EntityTagHeaderValue.Any) || w.Compare(tag, useStrongComparison: true))) return;
+        throw new BadRequestException("it is not any more what If-Match says: look at it again, then decide", StatusCodes.Status412PreconditionFailed);
     }
 
     internal static bool HasBody(HttpContext http) => http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;

@@ -111,13 +111,12 @@ internal static class OpenApi
             return context.PropertyInfo is { IsGetNullable: true } ? new JsonObject { ["anyOf"] = new JsonArray(reference, new JsonObject { ["type"] = "null" }) } : reference;
         }
 
-        if (!isRequest && schema is JsonObject answer)
-        {
-            // All is there, if only as null; and later versions may add to it.
-            answer["required"] = new JsonArray([.. context.TypeInfo.Properties.Select(p => JsonValue.Create(p.Name))]);
-            answer.Remove("additionalProperties");
-        }
-
+        if (schema is not JsonObject told) return schema;
+        // Of an answer all is there, if only as null, and later versions may add to it.
+        string[] required = [.. context.TypeInfo.Properties.Where(p => !isRequest || p.IsRequired).Select(p => p.Name)];
+        told.Remove("required");
+        if (required.Length > 0) told["required"] = new JsonArray([.. required.Select(name => JsonValue.Create(name))]);
+        if (!isRequest) told.Remove("additionalProperties");
         return schema;
     }
 }

@@ -30,6 +30,7 @@ internal static class VolumeRoutes
         new("DELETE", "/v1/volumes/{name}", "Remove a volume, as docker volume rm does; the answer is what it was", AdminJson.Default.VolumeView, async call =>
         {
             var volume = await ViewAsync(call, call["name"]);
+            call.CheckMatch(volume, AdminJson.Default.VolumeView);
             await call.Daemon.Volumes.RemoveAsync(volume.Name, call.Cancellation);
             return volume;
         }),

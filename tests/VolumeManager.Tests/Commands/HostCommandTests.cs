@@ -27,7 +27,7 @@ public class HostCommandTests
     [Fact]
     public async Task Without_a_database_or_with_one_that_is_away_or_empty_it_says_what_to_do()
     {
-        VolmanProcess.AssertRefused("this host has a catalog of its own and no other hosts: name the cluster's database with --database-file", await VolmanProcess.RunAsync("host", "ls"));
+        VolmanProcess.AssertRefused("no volman answers on /none.sock: start volman serve, or name its socket with --admin-socket", await VolmanProcess.RunAsync("host", "ls", "--admin-socket", "/none.sock"));
         foreach (var verb in new string[][] { ["ls"], ["evict", "h"] })
         {
             VolmanProcess.AssertRefused(
@@ -72,6 +72,26 @@ public class HostCommandTests
 
         Assert.All(lines, line => Assert.Equal(line.TrimEnd(), line));
         Assert.All(lines.Skip(1), line => Assert.Matches($@" 20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +{ProgramVersion.Text}$", line));
+    }
+
+    [Fact]
+    public async Task A_daemon_is_asked_that_needs_no_secret_and_the_database_when_there_is_none()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        string[] socket = ["--admin-socket", cluster[1].Settings.AdminSocket];
+        var hosts = System.Text.Json.JsonDocument.Parse((await VolmanProcess.RunAsync(["host", "ls", "--output", "json", .. socket], null)).Output).RootElement;
+        Assert.Equal(["host-0 live", "host-1 live"], hosts.EnumerateArray().Select(h => $"{h.GetProperty("name")} {h.GetProperty("state")}"));
+        await cluster[0].StopAsync();
+        await cluster.ExpireLeaseAsync(0);
+        Assert.Equal(new VolmanProcess.Ended(0, "Host host-0 is evicted: 0 mounts dropped.\n", ""), await VolmanProcess.RunAsync(["host", "evict", "host-0", .. socket], null));
+        Assert.Equal("root (uid 0)", await cluster.ScalarAsync<string>("SELECT actor FROM events WHERE kind = 'host-evict'"));
+        VolmanProcess.AssertRefused("there is no host nobody to evict: see volman host ls", await VolmanProcess.RunAsync(["host", "evict", "nobody", .. socket], null));
+
+        await cluster[1].StopAsync();
+        var variables = new Dictionary<string, string> { ["VOLMAN_DATABASE"] = cluster.Server.ConnectionString(cluster.Database) };
+        var listed = await VolmanProcess.RunAsync(["host", "ls", .. socket], variables);
+        Assert.Equal((0, ""), (listed.ExitCode, listed.Errors));
+        Assert.Contains("host-0", listed.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -73,6 +73,12 @@ public sealed class SettingsBinderTests : IDisposable
         {
             ["socket"] = "/s",
             ["admin-socket"] = "/a",
+            ["admin-listen"] = "192.0.2.1:9443",
+            ["admin-tls-certificate"] = "/tls/cert.pem",
+            ["admin-tls-key"] = "/tls/key.pem",
+            ["admin-url"] = "https://host:9443",
+            ["admin-ca"] = "/tls/ca.pem",
+            ["token-file"] = "/token",
             ["state-dir"] = "/state",
             ["mount-root"] = "/mnt",
             ["data-root"] = "/data",
@@ -107,6 +113,10 @@ public sealed class SettingsBinderTests : IDisposable
         Assert.Equal(TimeSpan.FromDays(2), byFlag.Settings.HistoryRetention);
         Assert.False(byFlag.Settings.Migrate);
     }
+
+    [Fact]
+    public void The_admin_API_is_not_served_without_a_certificate() => Assert.Equal(
+        "admin-listen 0.0.0.0:9443 has no certificate: set admin-tls-certificate, for the admin API is not served without TLS", Refused("--admin-listen", "0.0.0.0:9443"));
 
     [Fact]
     public void The_file_may_have_comments_and_values_of_any_kind()

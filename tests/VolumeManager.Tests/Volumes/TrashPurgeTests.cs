@@ -59,7 +59,7 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0), "the trash is empty");
         // It is told when it is done.
         await TestHost.EventuallyAsync(async () => await StateAsync("third") == VolumeState.Gone, "third is gone");
-        Assert.Equal(["create", "remove", "purge"], await _host.EventsAsync("third"));
+        Assert.Equal(["create", "remove", "purge-order", "purge"], await _host.EventsAsync("third"));
         Assert.Empty((await _operator.SendAsync("DELETE", "/v1/trash")).Json.GetProperty("volumes").EnumerateArray());
     }
 
