@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Ledger;
@@ -161,7 +162,9 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     /// <summary>Asks what is of no volume.</summary>
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
-    internal Task ReadAsync(FormattableString query, Action<System.Data.Common.DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+    internal Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+
+    internal override async Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => await _database.OpenForReportsAsync(cancellation);
 
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
@@ -136,6 +137,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     {
         if (await _file.ApplyAsync(UsageRows.Keep(sample, before))) Index.SetUsage(volume.Name, sample);
     }
+
+    internal override Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => Task.FromResult(SqliteCatalog.OpenForReports(_file.Path));
 
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
 

@@ -3,6 +3,7 @@ using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
+using VolumeManager.Reports;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
@@ -33,6 +34,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Mounts = new MountService(host, catalog, History, _locks, Exports, logs.CreateLogger<MountService>());
         Trash = new Trash(catalog, History, _locks, Exports, logs.CreateLogger<Trash>()) { PurgeDue = () => Wake(_clean) };
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, Trash, logs.CreateLogger<VolumeService>());
+        Reporter = new Reporter(catalog.OpenForReportsAsync);
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
@@ -45,6 +47,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal MountService Mounts { get; }
     internal VolumeService Volumes { get; }
     internal Trash Trash { get; }
+    internal Reporter Reporter { get; }
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>
     /// <exception cref="VolumeException">A directory cannot be used.</exception>

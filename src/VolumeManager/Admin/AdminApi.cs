@@ -48,7 +48,11 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
         }
     }
 
-    sealed record Answer(object Body, JsonTypeInfo Type);
+    sealed record Answer(object Body, JsonTypeInfo Type)
+    {
+        /// <summary>The route has written it itself.</summary>
+        internal static readonly Answer Written = new("", AdminJson.Default.Problem);
+    }
 
     static readonly Route[] s_routes =
     [
@@ -69,6 +73,11 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
             return new Answer(VolumeView.Of(volume, call.Daemon), AdminJson.Default.VolumeView);
         }),
         new("GET", "/v1/mounts", async call => new Answer(await VolumeRoutes.ListMountsAsync(call.Daemon, call.Filters, call.Cancellation), AdminJson.Default.MountsAnswer)),
+        new("GET", "/v1/reports/*", async call =>
+        {
+            await ReportRoutes.WriteAsync(call.Http, call.Daemon, call.Named, call.Filters, call.Cancellation);
+            return Answer.Written;
+        }),
         new("GET", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.ListAsync(call.Cancellation))),
         new("DELETE", "/v1/trash", async call => Trashed(call, await call.Daemon.Trash.PurgeAllAsync(call.Cancellation))),
         new("DELETE", "/v1/trash/*", async call => Trashed(call, [await call.Daemon.Trash.PurgeAsync(call.Named, call.Cancellation)])),
@@ -124,7 +133,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
 
             var daemon = await opening.WaitAsync(cancellation.Token);
             var answer = await route.Handle(new Call(http, daemon, named, cancellation.Token)).WaitAsync(cancellation.Token);
-            await WriteAsync(http, "application/json", answer.Body, answer.Type);
+            if (answer != Answer.Written) await WriteAsync(http, "application/json", answer.Body, answer.Type);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {

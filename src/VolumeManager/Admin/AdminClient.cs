@@ -73,6 +73,27 @@ internal sealed class AdminClient(string socket) : IDisposable
     internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
 
+    /// <summary>Asks for a report and hands its text over as it comes.</summary>
+    /// <param name="query">As <c>format=csv&amp;since=30d</c>.</param>
+    /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
+    internal async Task ReadReportAsync(string name, string query, Func<Stream, Task> read, CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await _http.GetAsync(new Uri($"/v1/reports/{name}?{query}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, cancellation);
+            if (answer.StatusCode != HttpStatusCode.OK) throw new VolumeException((await answer.Content.ReadFromJsonAsync(AdminJson.Default.Problem, cancellation))!.Detail);
+            await read(await answer.Content.ReadAsStreamAsync(cancellation));
+        }
+        catch (Exception e) when (e is HttpIOException or IOException { InnerException: HttpRequestException or SocketException })
+        {
+            throw new VolumeException("the report broke off, it is not whole: see volman's log, and narrow it with --since, --volume, --label or --limit if it takes long", e);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })
+        {
+            throw new VolumeException(WhyNot(e), e);
+        }
+    }
+
     /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
     async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
