@@ -24,6 +24,11 @@ internal sealed class ClusterHistory
         foreach (var volume in Volumes) AddMounts(volume);
         foreach (var volume in Volumes) AddSamples(volume);
         AddFailures();
+        foreach (var volume in Volumes.Where(v => v.State == VolumeState.Gone))
+        {
+            Events.Add(EventOf(volume.RemovedAt!.Value, Hosts[0], volume, EventKind.Remove, null, detail: $"the directory stays at nas:/volumes/{volume.Directory}"));
+        }
+
         Events.Sort((a, b) => a.At.CompareTo(b.At));
         Samples.Sort((a, b) => a.TakenAt.CompareTo(b.TakenAt));
     }
@@ -117,7 +122,9 @@ internal sealed class ClusterHistory
             Events.Add(EventOf(at, host, volume, EventKind.Mount, id));
             if (isOpen)
             {
-                Mounts.Add(new Mount { VolumeId = volume.Id, HostId = host.Id, CallerId = id, Count = _random.Next(1, 3), BootId = host.BootId, EngineGeneration = 1, MountedAt = at });
+                Mounts.Add(MountOf(volume, host, id, at));
+                // Some are shared by two hosts.
+                if (Volumes.IndexOf(volume) % 3 == 0) Mounts.Add(MountOf(volume, Hosts[(Hosts.IndexOf(host) + 1) % 3], id + "-too", Within(at, Now)));
                 return;
             }
 
@@ -127,7 +134,10 @@ internal sealed class ClusterHistory
         }
     }
 
-    Event EventOf(DateTime at, Host host, Volume volume, string kind, string? caller, string? error = null, DateTime? mountedAt = null) => new()
+    Mount MountOf(Volume volume, Host host, string caller, DateTime at) =>
+        new() { VolumeId = volume.Id, HostId = host.Id, CallerId = caller, Count = _random.Next(1, 3), BootId = host.BootId, EngineGeneration = 1, MountedAt = at };
+
+    Event EventOf(DateTime at, Host host, Volume volume, string kind, string? caller, string? error = null, DateTime? mountedAt = null, string? detail = null) => new()
     {
         Operation = NewId(),
         At = at,
@@ -138,6 +148,7 @@ internal sealed class ClusterHistory
         CallerId = caller,
         DurationMs = _random.Next(1, 20_000) / 8.0,
         Error = error,
+        Detail = detail,
         MountedAt = mountedAt,
     };
 
