@@ -168,6 +168,8 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
 
+    internal override async Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => await _database.OpenForReportsAsync(cancellation);
+
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 
     async Task RecordAsync(Event entry)

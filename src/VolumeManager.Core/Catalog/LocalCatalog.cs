@@ -162,6 +162,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override Task<bool> ApplyAsync(Change change) => _file.ApplyAsync(change);
 
+    internal override Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => Task.FromResult(SqliteCatalog.OpenForReports(_file.Path));
+
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
 
     internal override void RaiseGeneration(long generation, Event entry) => _file.Post(Change.Quiet(HostRows.SetGeneration(_host, generation), EventRows.Append(entry)));

@@ -17,6 +17,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     static readonly TimeSpan s_turnTime = TimeSpan.FromSeconds(5);
 
     readonly NpgsqlDataSource _source;
+    readonly string _forReports;
     readonly (string Host, int Port) _firstServer;
     readonly SemaphoreSlim _changes;
     readonly SemaphoreSlim _reads;
@@ -54,6 +55,9 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         _firstServer = (settings.Host!.Split(',')[0], settings.Port);
         Name = $"{settings.Database ?? settings.Username ?? Environment.UserName} on {settings.Host}";
         _source = NpgsqlDataSource.Create(settings.ConnectionString);
+        settings.Pooling = false;
+        settings.ApplicationName = $"volman-report@{hostName}"[..Math.Min(63, hostName.Length + 14)];
+        _forReports = settings.ConnectionString;
         var changes = Math.Max(1, settings.MaxPoolSize * 5 / 8);
         _changes = new SemaphoreSlim(changes);
         _reads = new SemaphoreSlim(Math.Max(1, settings.MaxPoolSize - changes));
@@ -191,6 +195,26 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         catch (PostgresException e)
         {
             throw Refused(e);
+        }
+    }
+
+    /// <summary>A connection outside of the pool, whose size is that of requests. It can only read, and no query over it takes longer than a report may.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal async Task<NpgsqlConnection> OpenForReportsAsync(CancellationToken cancellation)
+    {
+        var connection = new NpgsqlConnection(_forReports);
+        try
+        {
+            await connection.OpenAsync(cancellation);
+            await using var bounds = new NpgsqlCommand("SET default_transaction_read_only = on; SET statement_timeout = '110s'", connection);
+            await bounds.ExecuteNonQueryAsync(cancellation);
+            return connection;
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync();
+            if (IsAway(e)) throw Away(e);
+            throw;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
@@ -23,6 +24,22 @@ internal static class SqliteCatalog
             connection.Open();
             SqlitePragmas.Apply(connection);
             return new CatalogConnection(connection);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a connection that can only read. With its journal beside it the file is read and written at the same time.</summary>
+    internal static DbConnection OpenForReports(string path)
+    {
+        var connection = new SqliteConnection(ConnectionString(path) + ";Mode=ReadOnly");
+        try
+        {
+            connection.Open();
+            return connection;
         }
         catch
         {

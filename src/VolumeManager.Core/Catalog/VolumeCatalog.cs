@@ -187,6 +187,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>Another engine has come.</summary>
     internal abstract void RaiseGeneration(long generation, Event entry);
 
+    /// <summary>Opens a connection for reports: it can only read, and is none of those that requests wait for. The caller disposes of it.</summary>
+    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
+    internal abstract Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation);
+
     /// <summary>How many events the shared catalog has perhaps not heard yet.</summary>
     internal virtual Task<long> CountUntoldAsync() => Task.FromResult(0L);
 

@@ -4,6 +4,7 @@ using VolumeManager.Copies;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
+using VolumeManager.Reports;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
@@ -37,6 +38,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Options = new OptionService(settings, catalog, History, host.Name, _locks, Exports, logs.CreateLogger<OptionService>());
         Copies = new CopyService(settings, catalog, History, host.Name, _locks, Exports, Volumes, logs.CreateLogger<CopyService>());
         Adoption = new Adoption(settings, catalog, Exports, Volumes);
+        Reporter = new Reporter(catalog.OpenForReportsAsync);
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
@@ -52,6 +54,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal OptionService Options { get; }
     internal Adoption Adoption { get; }
     internal CopyService Copies { get; }
+    internal Reporter Reporter { get; }
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>
     /// <exception cref="VolumeException">A directory cannot be used.</exception>

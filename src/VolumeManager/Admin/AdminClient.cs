@@ -101,6 +101,10 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken cancellation) =>
         (await link.SendAsync(HttpMethod.Get, "/v1/tokens", null, AdminJson.Default.TokensAnswer, cancellation)).Tokens;
 
+    /// <summary>Asks for a report and hands its text over as it comes.</summary>
+    /// <param name="query">As <c>format=csv&amp;since=30d</c>.</param>
+    internal Task ReadReportAsync(string name, string query, Func<Stream, Task> read, CancellationToken cancellation) => link.ReadAsync($"/v1/reports/{name}?{query}", read, cancellation);
+
     internal Task<NewToken> CreateTokenAsync(TokenRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Post, "/v1/tokens", JsonContent.Create(request, AdminJson.Default.TokenRequest), AdminJson.Default.NewToken, cancellation);
 

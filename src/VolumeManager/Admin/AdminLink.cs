@@ -64,6 +64,21 @@ internal sealed class AdminLink : IDisposable
         while (await OrWhyNotAsync(() => lines.ReadLineAsync(cancellation).AsTask()) is { } line) yield return JsonSerializer.Deserialize(line, type)!;
     }
 
+    /// <summary>Hands a text over as it comes.</summary>
+    /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
+    internal async Task ReadAsync(string path, Func<Stream, Task> read, CancellationToken cancellation)
+    {
+        using var answer = await OrWhyNotAsync(() => AskAsync(HttpMethod.Get, path, null, HttpCompletionOption.ResponseHeadersRead, cancellation));
+        try
+        {
+            await read(await answer.Content.ReadAsStreamAsync(cancellation));
+        }
+        catch (Exception e) when (e is HttpIOException or IOException { InnerException: HttpRequestException or SocketException })
+        {
+            throw new VolumeException("the answer broke off, it is not whole: see volman's log, and ask for less if it takes long", e);
+        }
+    }
+
     async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? body, HttpCompletionOption until, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };

@@ -13,6 +13,7 @@ internal static class AdminRoutes
         .. TrashRoutes.All,
         .. HostRoutes.All,
         .. EventRoutes.All,
+        .. ReportRoutes.All,
         .. TokenRoutes.All,
     ];
 }

@@ -82,4 +82,5 @@ internal sealed record RestoreAnswer(Guid Id, string Name, string Source);
 [JsonSerializable(typeof(RemovedToken))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(JsonArray))]
 internal sealed partial class AdminJson : JsonSerializerContext;

@@ -262,7 +262,7 @@ public class MigrationTests
             () => new Promotion(state, "host-0", "root").RunAsync(catalog, false, TextWriter.Null, CancellationToken.None))).Message, StringComparison.Ordinal);
     }
 
-    static string RepositoryRoot()
+    internal static string RepositoryRoot()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder!.FullName, "VolumeManager.sln"))) folder = folder.Parent;
