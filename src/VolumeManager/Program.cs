@@ -5,7 +5,7 @@ using VolumeManager.Commands;
 // One verb, one file of Commands/.
 var volman = new RootCommand("Docker volumes for one host or a cluster, in a catalog that can be asked.")
 {
-    ServeCommand.Build(), StatusCommand.Build(), MigrateCommand.Build(), HostCommand.Build(), VolumeCommand.Build(), MountCommand.Build(), TrashCommand.Build(),
+    ServeCommand.Build(), StatusCommand.Build(), MigrateCommand.Build(), HostCommand.Build(), VolumeCommand.Build(), MountCommand.Build(), TrashCommand.Build(), DoctorCommand.Build(),
     CompletionCommand.Build(), ManCommand.Build(),
 };
 // Spellings of other systems, that help and completion would show.

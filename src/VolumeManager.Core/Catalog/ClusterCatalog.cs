@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Ledger;
@@ -159,9 +160,21 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     /// <exception cref="CatalogAwayException">The database does not answer, or does not take this host for a member.</exception>
     internal async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;
 
-    /// <summary>Asks what is of no volume.</summary>
-    /// <exception cref="CatalogAwayException">The database does not answer.</exception>
-    internal Task ReadAsync(FormattableString query, Action<System.Data.Common.DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => _database.ReadAsync(query, row, cancellation);
+
+    /// <summary>Mends the database itself, in no transaction and however long it takes.</summary>
+    /// <exception cref="VolumeException">The database refused.</exception>
+    internal Task MendAsync(string statement, CancellationToken cancellation) => _database.RunAsync(
+        async connection =>
+        {
+            await using var command = new Npgsql.NpgsqlCommand(statement, connection) { CommandTimeout = 600 };
+            return await command.ExecuteNonQueryAsync(cancellation);
+        }, cancellation);
+
+    internal override Task TellMountsAsync(Guid id, string name) => _join.TellAsync(id, name);
+
+    // Whoever asks for a volume takes in what the database says of it.
+    internal override async Task RereadAsync(string name, CancellationToken cancellation) => await FindAsync(name, cancellation);
 
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 

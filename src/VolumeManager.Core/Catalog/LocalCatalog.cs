@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
@@ -135,6 +136,35 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     internal override async Task KeepUsageAsync(Volume volume, UsageSample sample, DateTime before)
     {
         if (await _file.ApplyAsync(UsageRows.Keep(sample, before))) Index.SetUsage(volume.Name, sample);
+    }
+
+    /// <summary>Over a connection of its own: the writer's thread is for those who wait for it.</summary>
+    internal override async Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation)
+    {
+        try
+        {
+            // SQLite blocks the thread.
+            await Task.Run(
+                async () =>
+                {
+                    using var db = SqliteCatalog.Open(Name);
+                    await db.ReadAsync(query, row);
+                }, cancellation);
+        }
+        catch (DbException e)
+        {
+            throw new VolumeException($"the catalog {Name} cannot be read ({e.Message}): see to its disk, then try again", e);
+        }
+    }
+
+    internal override Task TellMountsAsync(Guid id, string name) => _file.ApplyAsync(MountRows.Replace(id, _host.Id, Index.OwnOf(id), Now));
+
+    internal override async Task RereadAsync(string name, CancellationToken cancellation)
+    {
+        var there = (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"name = {name} AND state IN ('ready', 'removing', 'restoring')"), cancellation)).FirstOrDefault();
+        Index.TryFind(name, out var known);
+        if (there is not null) Index.Put(there with { Mounts = Index.OwnOf(there.Id) });
+        else if (known?.IsMountedOn(_host.Id) == false) Index.Remove(known);
     }
 
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));

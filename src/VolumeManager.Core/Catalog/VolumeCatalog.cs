@@ -1,3 +1,4 @@
+using System.Data.Common;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
 using VolumeManager.Usage;
@@ -143,6 +144,16 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
 
     /// <summary>How many events the shared catalog has perhaps not heard yet.</summary>
     internal virtual Task<long> CountUntoldAsync() => Task.FromResult(0L);
+
+    /// <summary>Asks what is of no request, beside all that are under way.</summary>
+    /// <exception cref="CatalogAwayException">The shared catalog does not answer.</exception>
+    internal abstract Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation);
+
+    /// <summary>Makes this host's mounts of a volume in the catalog what this host knows them to be.</summary>
+    internal abstract Task TellMountsAsync(Guid id, string name);
+
+    /// <summary>Takes a volume as the catalog has it, which somebody has changed there by hand.</summary>
+    internal abstract Task RereadAsync(string name, CancellationToken cancellation);
 
     /// <summary>Writes down what could not be written when it came.</summary>
     internal abstract Task FlushAsync();

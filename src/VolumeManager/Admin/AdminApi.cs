@@ -79,6 +79,8 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, ILogger<AdminAp
             var restored = await call.Daemon.Trash.RestoreAsync(call.Named, request.Name, call.Cancellation);
             return new Answer(new RestoreAnswer(restored.Id, restored.Name, call.Daemon.Exports.Of(restored).SourceOf(restored)), AdminJson.Default.RestoreAnswer);
         }),
+        new("GET", "/v1/doctor", async call => new Answer(await DoctorRoutes.DiagnoseAsync(call.Daemon, call.Cancellation), DoctorJson.Default.DoctorAnswer)),
+        new("POST", "/v1/doctor", async call => new Answer(await DoctorRoutes.RepairAsync(call.Daemon, await call.ReadAsync(DoctorJson.Default.RepairRequest), call.Cancellation), DoctorJson.Default.DoctorAnswer)),
     ];
 
     static void CheckName(string name)

@@ -73,6 +73,11 @@ internal sealed class AdminClient(string socket) : IDisposable
     internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
 
+    internal Task<DoctorAnswer> DiagnoseAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/v1/doctor", null, DoctorJson.Default.DoctorAnswer, cancellation);
+
+    internal Task<DoctorAnswer> RepairAsync(RepairRequest request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, "/v1/doctor", JsonContent.Create(request, DoctorJson.Default.RepairRequest), DoctorJson.Default.DoctorAnswer, cancellation);
+
     /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
     async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
