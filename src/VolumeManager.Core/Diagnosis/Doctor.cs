@@ -90,8 +90,11 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
         catch (CatalogAwayException) when (daemon.Catalog.StaleSince is not null)
         {
         }
-        catch (Exception e) when (IsExpected(e) && !cancellation.IsCancellationRequested)
+#pragma warning disable CA1031 // Whatever one check meets, the others tell what they have found.
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+#pragma warning restore CA1031
         {
+            if (!IsExpected(e)) LogCheckFailed(e, check.What);
             var why = e is TimeoutException or OperationCanceledException ? $"no answer within {s_patience.TotalSeconds:0} s" : e.Message;
             lock (found) found.Add(new Finding("check-failed", Severity.Warning, check.What, $"{check.What} cannot be looked at ({why})", "see to what the reason names, then ask again"));
         }
@@ -108,6 +111,9 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
     }
 
     static bool IsExpected(Exception e) => e is VolumeException or IOException or UnauthorizedAccessException or DbException or TimeoutException or OperationCanceledException;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The doctor's look at {What} failed unexpectedly")]
+    partial void LogCheckFailed(Exception failure, string what);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Repaired on an operator's order: {Code} of {Subject} ({Problem})")]
     partial void LogRepaired(string code, string subject, string problem);

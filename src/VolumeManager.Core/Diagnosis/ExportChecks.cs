@@ -18,7 +18,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
         var rows = await ReadRowsAsync(cancellation);
         var (survey, hindrance, trouble) = await ReachAsync(rows, cancellation);
         if (trouble is not null) yield return new Finding("export-unreachable", Severity.Error, place.Name, trouble, "see to what the reason names; the volumes there can be neither made nor mounted nor removed until then");
-        if (hindrance is not null) yield return new Finding("export-unwritable", Severity.Error, place.Name, $"volumes cannot be made in {place.Name} with the owners that they should have ({hindrance})", "see to the export's or the disk's options");
+        if (hindrance is { } why) yield return new Finding("export-unwritable", Severity.Error, place.Name, $"volumes cannot be made in {place.Name} with the owners that they should have ({why.Why})", why.Cure);
         if (survey is null) yield break;
         foreach (var volume in rows.Where(v => survey.Missing.Contains(v.Id)))
         {
@@ -40,14 +40,14 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
     Task<List<Volume>> ReadRowsAsync(CancellationToken cancellation) => StoredVolumes.ReadAsync(
         daemon, $"(state <> 'gone' OR on_remove = 'retain') AND backend = {place.Backend} AND server = {place.Server} AND export = {place.Path}", cancellation);
 
-    async Task<(Export.Survey? Survey, string? Hindrance, string? Trouble)> ReachAsync(List<Volume> rows, CancellationToken cancellation)
+    async Task<(Export.Survey? Survey, (string Why, string Cure)? Hindrance, string? Trouble)> ReachAsync(List<Volume> rows, CancellationToken cancellation)
     {
         try
         {
             await _export.ReachAsync(cancellation);
             // Where everything is read-only nobody is hindered.
             var isWritten = rows.Count == 0 || rows.Exists(v => v.Access != AccessMode.ReadOnly);
-            var hindrance = isWritten ? await _export.ProbeAsync(place.Any, cancellation) : null;
+            (string, string)? hindrance = isWritten ? await _export.ProbeAsync(place.Any, cancellation) : null;
             return (await _export.SurveyAsync(place.Any, [.. rows.Where(IsExpected)], cancellation), hindrance, null);
         }
         catch (VolumeException e)
@@ -73,7 +73,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
 
     /// <returns>The volume as it is now; null when it is not missing any more.</returns>
     async Task<Volume?> FindMissingAsync(Volume suspect, CancellationToken cancellation) =>
-        await daemon.Catalog.FindAsync(suspect.Name, cancellation) is { } volume && volume.Id == suspect.Id && IsExpected(volume) && !await _export.ExistsAsync(volume) ? volume : null;
+        await daemon.Catalog.FindAsync(suspect.Name, cancellation) is { } volume && volume.Id == suspect.Id && IsExpected(volume) && !await _export.HasDirectoryAsync(volume, cancellation) ? volume : null;
 
     async Task PutBackAsync(Volume suspect, string entry, CancellationToken cancellation)
     {

@@ -12,7 +12,8 @@ internal sealed class RowChecks(HostDaemon daemon)
 
     internal async IAsyncEnumerable<Finding> LookAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        var rows = (await StoredVolumes.ReadAsync(daemon, $"state IN ('ready', 'removing', 'restoring')", cancellation)).ToDictionary(v => v.Name, StringComparer.Ordinal);
+        // Without its index there may be two of a name.
+        var rows = (await StoredVolumes.ReadAsync(daemon, $"state IN ('ready', 'removing', 'restoring')", cancellation)).DistinctBy(v => v.Name, StringComparer.Ordinal).ToDictionary(v => v.Name, StringComparer.Ordinal);
         // After the rows, so that whatever they tell is known here by then.
         var known = (await daemon.Catalog.ListAsync(cancellation)).Where(v => v.IsLiving).ToDictionary(v => v.Name, StringComparer.Ordinal);
         foreach (var name in rows.Keys.Union(known.Keys).Where(n => WhatDiffers(rows.GetValueOrDefault(n), known.GetValueOrDefault(n)) is not null).ToList())

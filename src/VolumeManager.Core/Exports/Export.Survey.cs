@@ -6,6 +6,8 @@ namespace VolumeManager.Exports;
 /// <content>What lies on an export, for who compares it with the catalog.</content>
 internal abstract partial class Export
 {
+    const string ProbeName = ".volman-doctor";
+
     /// <param name="Directories">The directories at the top that are no part of volman's own, nor of the file system's.</param>
     /// <param name="Trashed">The entries of the trash.</param>
     /// <param name="Missing">Those of the volumes whose directories are not there.</param>
@@ -38,6 +40,9 @@ internal abstract partial class Export
         }
     }
 
+    /// <summary>Whether the volume's directory is there, and is one.</summary>
+    internal Task<bool> HasDirectoryAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => IsDirectory(volume.Directory), cancellation, isHarmless: true);
+
     bool IsDirectory(string relative)
     {
         try
@@ -53,34 +58,34 @@ internal abstract partial class Export
     /// <summary>Finds out whether volumes can be made here with the owners that they are to have, by a directory that no volume can be called and that is removed at once.</summary>
     /// <returns>What speaks against it, with a cure; null when nothing does.</returns>
     /// <exception cref="VolumeException">The export does not answer.</exception>
-    internal Task<string?> ProbeAsync(Volume? any, CancellationToken cancellation)
+    internal Task<(string Why, string Cure)?> ProbeAsync(Volume? any, CancellationToken cancellation)
     {
         return any is null ? OnLaneAsync(Probe, cancellation) : RunAsync(any, Probe, cancellation, isHarmless: true);
 
-        string? Probe()
+        (string, string)? Probe()
         {
-            var name = $".volman-doctor-{Guid.NewGuid():N}";
             try
             {
-                Root.TryMake(name, mode: 0x1C0 /* 0700 */, uid: 1, gid: 1);
+                // When it is there already another host is at it, or was killed at it.
+                Root.TryMake(ProbeName, mode: 0x1C0 /* 0700 */, uid: 1, gid: 1);
                 return null;
             }
             catch (LinuxException e)
             {
-                return $"{e.Message}: {Cure(e)}";
+                return (e.Message, Cure(e));
             }
             finally
             {
-                RemoveProbe(name);
+                RemoveProbe();
             }
         }
     }
 
-    void RemoveProbe(string name)
+    void RemoveProbe()
     {
         try
         {
-            Root.RemoveIfEmpty(name);
+            Root.RemoveIfEmpty(ProbeName);
         }
         catch (LinuxException)
         {

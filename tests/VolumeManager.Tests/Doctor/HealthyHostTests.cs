@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using VolumeManager.Tests.Docker;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Doctor;
+
+/// <summary>What is under way is no finding: a healthy host is told to be healthy, however much it has to do.</summary>
+public sealed class HealthyHostTests
+{
+    static readonly TimeSpan s_time = TimeSpan.FromSeconds(12);
+
+    [Fact]
+    public async Task One_that_has_nothing_is_healthy()
+    {
+        await using var host = await TestHost.StartNewAsync();
+        Assert.Empty(await host.DiagnoseAsync());
+        var (repaired, left) = await host.RepairAsync();
+        Assert.Empty(repaired);
+        Assert.Empty(left);
+    }
+
+    [Fact]
+    public async Task Under_load_there_is_no_false_alarm_and_no_request_fails()
+    {
+        await using var host = new TestHost();
+        // The passes in the background are a part of the load.
+        host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(300), UsageInterval = TimeSpan.FromSeconds(1) };
+        await host.StartAsync();
+        await LoadAsync([host]);
+    }
+
+    [Fact]
+    public async Task Nor_is_there_where_two_hosts_make_and_remove_the_same_volumes()
+    {
+        await using var cluster = await Clusters.TestCluster.StartNewAsync(2);
+        await LoadAsync(cluster.Hosts);
+    }
+
+    /// <summary>Each client has volumes of its own, and some that all have: those that it keeps mounted, and those that come and go.</summary>
+    static async Task LoadAsync(IReadOnlyList<TestHost> hosts)
+    {
+        using var stop = new CancellationTokenSource();
+        var calls = 0;
+        var clients = hosts.SelectMany((host, h) => Enumerable.Range(0, 4).Select(c => Task.Run(async () =>
+        {
+            var engine = host.Engine;
+            var kept = $"kept-{h}-{c}";
+            await DoneAsync(engine.CreateAsync(kept), engine.MountAsync(kept, "keeper"));
+            for (var round = 0; !stop.IsCancellationRequested; round++)
+            {
+                var own = $"own-{h}-{c}-{round % 3}";
+                await DoneAsync(engine.CreateAsync(own));
+                await DoneAsync(engine.MountAsync(own, $"caller-{round}"));
+                await DoneAsync(engine.MountAsync(kept, $"caller-{round}"));
+                // A name that others create, mount and remove at the same time: each may find it gone, or in use.
+                await engine.CreateAsync("common");
+                if (await engine.MountAsync("common", $"{h}-{c}") == "") await engine.UnmountAsync("common", $"{h}-{c}");
+                await engine.RemoveAsync("common");
+                await DoneAsync(engine.UnmountAsync(kept, $"caller-{round}"));
+                await DoneAsync(engine.UnmountAsync(own, $"caller-{round}"));
+                await DoneAsync(engine.RemoveAsync(own));
+                Interlocked.Add(ref calls, 9);
+            }
+        }))).ToList();
+        var looks = 0;
+        for (var began = Stopwatch.StartNew(); began.Elapsed < s_time; looks++)
+        {
+            foreach (var host in hosts)
+            {
+                Assert.Empty(await host.DiagnoseAsync());
+                Assert.Empty((await host.RepairAsync()).Repaired);
+            }
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(clients);
+        Assert.True(looks >= 2 && calls > 100, $"{looks} looks at {calls} calls are no test");
+        foreach (var host in hosts) Assert.Empty(await host.DiagnoseAsync());
+    }
+
+    static async Task DoneAsync(params Task<string>[] calls)
+    {
+        foreach (var call in calls) Assert.Equal("", await call);
+    }
+}
