@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using VolumeManager.Tests.Docker;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Doctor;
