@@ -25,7 +25,8 @@ internal sealed class TrashChecks(HostDaemon daemon, ExportPlace place)
         }
 
         var there = entries.Select(e => e.Id!.Value).ToHashSet();
-        foreach (var volume in rows.Where(v => v.State == VolumeState.Trashed && !there.Contains(v.Id)))
+        // One that was never mounted held nothing, and of two hosts that make and remove it at once the one may take the directory from the other.
+        foreach (var volume in rows.Where(v => v is { State: VolumeState.Trashed, ProvisionedAt: not null } && !there.Contains(v.Id)))
         {
             if (await daemon.Locks.LookAsync(volume.Name, () => LookAtLostAsync(volume, cancellation), cancellation) is { } finding) yield return finding;
         }

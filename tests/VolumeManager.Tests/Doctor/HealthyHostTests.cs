@@ -44,20 +44,21 @@ public sealed class HealthyHostTests
         {
             var engine = host.Engine;
             var kept = $"kept-{h}-{c}";
-            await DoneAsync(engine.CreateAsync(kept), engine.MountAsync(kept, "keeper"));
+            Assert.Equal("", await engine.CreateAsync(kept));
+            Assert.Equal("", await engine.MountAsync(kept, "keeper"));
             for (var round = 0; !stop.IsCancellationRequested; round++)
             {
                 var own = $"own-{h}-{c}-{round % 3}";
-                await DoneAsync(engine.CreateAsync(own));
-                await DoneAsync(engine.MountAsync(own, $"caller-{round}"));
-                await DoneAsync(engine.MountAsync(kept, $"caller-{round}"));
+                Assert.Equal("", await engine.CreateAsync(own));
+                Assert.Equal("", await engine.MountAsync(own, $"caller-{round}"));
+                Assert.Equal("", await engine.MountAsync(kept, $"caller-{round}"));
                 // A name that others create, mount and remove at the same time: each may find it gone, or in use.
                 await engine.CreateAsync("common");
                 if (await engine.MountAsync("common", $"{h}-{c}") == "") await engine.UnmountAsync("common", $"{h}-{c}");
                 await engine.RemoveAsync("common");
-                await DoneAsync(engine.UnmountAsync(kept, $"caller-{round}"));
-                await DoneAsync(engine.UnmountAsync(own, $"caller-{round}"));
-                await DoneAsync(engine.RemoveAsync(own));
+                Assert.Equal("", await engine.UnmountAsync(kept, $"caller-{round}"));
+                Assert.Equal("", await engine.UnmountAsync(own, $"caller-{round}"));
+                Assert.Equal("", await engine.RemoveAsync(own));
                 Interlocked.Add(ref calls, 9);
             }
         }))).ToList();
@@ -66,7 +67,7 @@ public sealed class HealthyHostTests
         {
             foreach (var host in hosts)
             {
-                Assert.Empty(await host.DiagnoseAsync());
+                Assert.Empty(Own(await host.DiagnoseAsync()));
                 Assert.Empty((await host.RepairAsync()).Repaired);
             }
         }
@@ -74,11 +75,9 @@ public sealed class HealthyHostTests
         await stop.CancelAsync();
         await Task.WhenAll(clients);
         Assert.True(looks >= 2 && calls > 100, $"{looks} looks at {calls} calls are no test");
-        foreach (var host in hosts) Assert.Empty(await host.DiagnoseAsync());
-    }
+        foreach (var host in hosts) Assert.Empty(Own(await host.DiagnoseAsync()));
 
-    static async Task DoneAsync(params Task<string>[] calls)
-    {
-        foreach (var call in calls) Assert.Equal("", await call);
+        // Hosts of one kernel see each other's mounts, which hosts of their own kernels cannot.
+        IEnumerable<Patient.Told> Own(IEnumerable<Patient.Told> found) => found.Where(f => hosts.Count == 1 || f.Code != "use-unclaimed");
     }
 }
