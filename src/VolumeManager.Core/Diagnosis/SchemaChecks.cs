@@ -25,11 +25,23 @@ internal sealed class SchemaChecks(HostDaemon daemon)
         foreach (var index in CatalogIndexes.All.Where(i => !there.GetValueOrDefault(i.Name)))
         {
             var isBroken = there.ContainsKey(index.Name);
-            yield return Missing(index, catalog.Name, isBroken, async token =>
-            {
-                if (isBroken) await catalog.MendAsync($"DROP INDEX CONCURRENTLY IF EXISTS \"{index.Name}\"", token);
-                await catalog.MendAsync(index.Create("CONCURRENTLY IF NOT EXISTS "), token);
-            }, isBroken ? "was not built to its end, and is not used" : "is missing", "makes it anew, beside all that goes on; that takes the role that owns the tables");
+            yield return Missing(index, catalog.Name, isBroken, token => MakeAsync(catalog, index, isBroken, token), isBroken ? "was not built to its end, and is not used" : "is missing", "makes it anew, beside all that goes on; that takes the role that owns the tables");
+        }
+    }
+
+    static async Task MakeAsync(ClusterCatalog catalog, CatalogIndexes.Index index, bool isBroken, CancellationToken cancellation)
+    {
+        var drop = $"DROP INDEX CONCURRENTLY IF EXISTS \"{index.Name}\"";
+        if (isBroken) await catalog.MendAsync(drop, cancellation);
+        try
+        {
+            await catalog.MendAsync(index.Create("CONCURRENTLY IF NOT EXISTS "), cancellation);
+        }
+        catch (VolumeException)
+        {
+            // What PostgreSQL leaves of an index that it could not build costs every change, and serves no question.
+            await catalog.MendAsync(drop, cancellation);
+            throw;
         }
     }
 

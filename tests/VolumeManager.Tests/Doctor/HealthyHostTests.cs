@@ -29,13 +29,13 @@ public sealed class HealthyHostTests
     }
 
     [Fact]
-    public async Task Nor_is_there_where_two_hosts_make_and_remove_the_same_volumes()
+    public async Task Nor_is_there_where_two_hosts_are_at_it_in_one_directory()
     {
         await using var cluster = await Clusters.TestCluster.StartNewAsync(2);
         await LoadAsync(cluster.Hosts);
     }
 
-    /// <summary>Each client has volumes of its own, and some that all have: those that it keeps mounted, and those that come and go.</summary>
+    /// <summary>Each client has volumes of its own, one that it keeps mounted and others that come and go, and one that all clients of its host make, use and remove.</summary>
     static async Task LoadAsync(IReadOnlyList<TestHost> hosts)
     {
         using var stop = new CancellationTokenSource();
@@ -53,9 +53,10 @@ public sealed class HealthyHostTests
                 Assert.Equal("", await engine.MountAsync(own, $"caller-{round}"));
                 Assert.Equal("", await engine.MountAsync(kept, $"caller-{round}"));
                 // A name that others create, mount and remove at the same time: each may find it gone, or in use.
-                await engine.CreateAsync("common");
-                if (await engine.MountAsync("common", $"{h}-{c}") == "") await engine.UnmountAsync("common", $"{h}-{c}");
-                await engine.RemoveAsync("common");
+                var common = $"common-{h}";
+                await engine.CreateAsync(common);
+                if (await engine.MountAsync(common, $"{h}-{c}") == "") await engine.UnmountAsync(common, $"{h}-{c}");
+                await engine.RemoveAsync(common);
                 Assert.Equal("", await engine.UnmountAsync(kept, $"caller-{round}"));
                 Assert.Equal("", await engine.UnmountAsync(own, $"caller-{round}"));
                 Assert.Equal("", await engine.RemoveAsync(own));
