@@ -104,6 +104,9 @@ internal sealed record Settings
     /// <summary>For how long a host's word holds that it looks after the trash of all; shorter only in tests.</summary>
     internal TimeSpan JanitorTime { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>The API socket of this host's engine, which nobody but the doctor asks.</summary>
+    public string EngineSocket { get; init; } = "/var/run/docker.sock";
+
     /// <summary>Names the boot of this host; another file only in tests that reboot.</summary>
     internal string BootIdFile { get; init; } = "/proc/sys/kernel/random/boot_id";
 }

@@ -170,6 +170,20 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override async Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => await _database.OpenForReportsAsync(cancellation);
 
+    /// <summary>Mends the database itself, in no transaction and however long it takes.</summary>
+    /// <exception cref="VolumeException">The database refused.</exception>
+    internal Task MendAsync(string statement, CancellationToken cancellation) => _database.RunAsync(
+        async connection =>
+        {
+            await using var command = new Npgsql.NpgsqlCommand(statement, connection) { CommandTimeout = 600 };
+            return await command.ExecuteNonQueryAsync(cancellation);
+        }, cancellation);
+
+    internal override Task TellMountsAsync(Guid id, string name) => _join.TellAsync(id, name);
+
+    // Whoever asks for a volume takes in what the database says of it.
+    internal override async Task RereadAsync(string name, CancellationToken cancellation) => await FindAsync(name, cancellation);
+
     internal override void Record(Event entry) => _ = RecordAsync(entry);
 
     async Task RecordAsync(Event entry)

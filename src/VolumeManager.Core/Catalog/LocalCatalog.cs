@@ -152,17 +152,37 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         [new HostListing(_host.Id, _host.Name, "live", Index.All.Sum(v => v.Mounts.Length), null, Now, ProgramVersion.Text)]);
 
     /// <summary>Over a connection of its own: readers of a write-ahead log keep no writer waiting.</summary>
-    internal override Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation) => Task.Run(
-        async () =>
+    internal override async Task ReadAsync(FormattableString query, Action<DbDataReader> row, CancellationToken cancellation)
+    {
+        try
         {
-            using var db = SqliteCatalog.Open(_file.Path);
-            await db.ReadAsync(query, row);
-        },
-        cancellation);
+            // SQLite blocks the thread.
+            await Task.Run(
+                async () =>
+                {
+                    using var db = SqliteCatalog.Open(Name);
+                    await db.ReadAsync(query, row);
+                }, cancellation);
+        }
+        catch (DbException e)
+        {
+            throw new VolumeException($"the catalog {Name} cannot be read ({e.Message}): see to its disk, then try again", e);
+        }
+    }
 
     internal override Task<bool> ApplyAsync(Change change) => _file.ApplyAsync(change);
 
     internal override Task<DbConnection> OpenForReportsAsync(CancellationToken cancellation) => Task.FromResult(SqliteCatalog.OpenForReports(_file.Path));
+
+    internal override Task TellMountsAsync(Guid id, string name) => _file.ApplyAsync(MountRows.Replace(id, _host.Id, Index.OwnOf(id), Now));
+
+    internal override async Task RereadAsync(string name, CancellationToken cancellation)
+    {
+        var there = (await _file.ReadAsync(db => TrashRows.ReadAsync(db, $"name = {name} AND state IN ('ready', 'removing', 'restoring')"), cancellation)).FirstOrDefault();
+        Index.TryFind(name, out var known);
+        if (there is not null) Index.Put(there with { Mounts = Index.OwnOf(there.Id) });
+        else if (known?.IsMountedOn(_host.Id) == false) Index.Remove(known);
+    }
 
     internal override void Record(Event entry) => _file.Post(Change.Quiet(EventRows.Append(entry)));
 

@@ -194,6 +194,12 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <summary>How many events the shared catalog has perhaps not heard yet.</summary>
     internal virtual Task<long> CountUntoldAsync() => Task.FromResult(0L);
 
+    /// <summary>Makes this host's mounts of a volume in the catalog what this host knows them to be.</summary>
+    internal abstract Task TellMountsAsync(Guid id, string name);
+
+    /// <summary>Takes a volume as the catalog has it, which somebody has changed there by hand.</summary>
+    internal abstract Task RereadAsync(string name, CancellationToken cancellation);
+
     /// <summary>Writes down what could not be written when it came.</summary>
     internal abstract Task FlushAsync();
 

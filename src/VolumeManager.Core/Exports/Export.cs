@@ -72,7 +72,7 @@ internal abstract partial class Export
 
     /// <summary>Finds out whether the export can be asked at all, without a thread that could hang.</summary>
     /// <exception cref="VolumeException">It does not answer.</exception>
-    private protected virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
+    internal virtual Task ReachAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     /// <summary>Makes sure that the root is what the volume's data lies in. May hang.</summary>
     /// <exception cref="VolumeException">It is not.</exception>

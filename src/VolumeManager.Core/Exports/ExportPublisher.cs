@@ -31,6 +31,9 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
         internal bool IsIn => Client is not null && !IsWithdrawn && !IsToGo;
     }
 
+    /// <summary>Why the export is not served as it should be, as the last pass found; empty when it is.</summary>
+    internal string Trouble => Volatile.Read(ref _trouble);
+
     internal async Task PassAsync(CancellationToken cancellation)
     {
         if (catalog.StaleSince is not null) return;

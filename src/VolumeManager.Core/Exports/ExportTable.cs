@@ -84,11 +84,21 @@ internal sealed class ExportTable
             }
             else if (Stopwatch.GetElapsedTime(_startedAt) > _idle)
             {
-                // Of another server or with other options, before a restart. Lazily, for its server may be silent.
-                await _leftovers.RunAsync(() => LibC.Umount2(place, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None);
+                // Of another server or with other options, before a restart.
+                await UnmountLeftoverAsync(place);
             }
         }
     }
+
+    /// <summary>Mounts of exports that an earlier daemon left, and that no volume mounted here lies on.</summary>
+    internal IReadOnlyList<string> FindLeftovers(IEnumerable<Volume> mounted)
+    {
+        var ours = mounted.Select(Of).OfType<NfsExport>().Concat(_nfs.Values).Select(e => e.MountPoint).ToHashSet(StringComparer.Ordinal);
+        return [.. MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !ours.Contains(p)).Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Takes such a mount away. Lazily, for its server may be silent.</summary>
+    internal Task UnmountLeftoverAsync(string place) => _leftovers.RunAsync(() => LibC.Umount2(place, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None);
 
     bool IsExport(string mountPoint) => Path.GetDirectoryName(mountPoint) == _settings.NfsRoot;
 

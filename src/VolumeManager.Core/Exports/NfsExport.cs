@@ -95,7 +95,7 @@ internal sealed class NfsExport : Export
     // Each may be a question to the server, which has all hosts' containers to serve.
     private protected override int EntriesPerSecond => 5_000;
 
-    private protected override async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
+    internal override async Task ReachAsync(CancellationToken cancellation) => _address = await _server.ReachAsync(cancellation);
 
     /// <summary>Sees that the export is mounted, is the server's own now, and has a trash. May come back when nobody waits for it any more.</summary>
     private protected override void Prepare(Volume volume)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Copies;
+using VolumeManager.Diagnosis;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Mounts;
@@ -18,6 +19,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     readonly SemaphoreSlim _clean = new(0);
     readonly VolumeLocks _locks = new();
     readonly Reconciler _reconciler;
+    ExportPublisher? _publisher;
     readonly Janitor _janitor;
     readonly UsageSampler _sampler;
     readonly Settings _settings;
@@ -42,6 +44,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());
         _janitor = new Janitor(settings, catalog, History, Exports, logs.CreateLogger<Janitor>());
         _sampler = new UsageSampler(host, settings, catalog, Exports, logs.CreateLogger<UsageSampler>());
+        Doctor = new Doctor(this, logs.CreateLogger<Doctor>());
     }
 
     internal ThisHost Host { get; }
@@ -55,6 +58,14 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal Adoption Adoption { get; }
     internal CopyService Copies { get; }
     internal Reporter Reporter { get; }
+    internal Doctor Doctor { get; }
+    internal long StartedAt { get; } = Environment.TickCount64;
+    internal Settings Settings => _settings;
+    internal VolumeLocks Locks => _locks;
+    internal Reconciler Reconciler => _reconciler;
+
+    /// <summary>Why this host does not serve its export as it should; empty when it does, or serves none.</summary>
+    internal string ServingTrouble => _publisher?.Trouble ?? "";
 
     /// <summary>Opens the catalog, makes it agree with the kernel, and starts the work of the background.</summary>
     /// <exception cref="VolumeException">A directory cannot be used.</exception>
@@ -99,21 +110,24 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     }
 
     /// <summary>What an operator should see to, each in a sentence.</summary>
-    internal IEnumerable<string> Warnings()
+    internal IEnumerable<string> Warnings() => Troubles().Select(t => t.Problem);
+
+    /// <summary>The same, each with the code by which the doctor tells it.</summary>
+    internal IEnumerable<(string Code, string Problem)> Troubles()
     {
         if (!Exports.Local.IsThere)
         {
-            yield return $"the data root {_settings.DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
-                + $"If it is right as it is, remove {_settings.StateDirectory}/data-root and start volman again";
+            yield return ("data-root-away", $"the data root {_settings.DataRoot} is not the directory that it was: mount its disk; until then its volumes cannot be made, mounted or removed. "
+                + $"If it is right as it is, remove {_settings.StateDirectory}/data-root and start volman again");
         }
 
         if (!MountPropagation.ReachesInit(Host.MountRoot))
         {
-            yield return $"what is mounted under {Host.MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
-                + "run volman without PrivateTmp, ProtectSystem or other private mounts";
+            yield return ("mounts-unseen", $"what is mounted under {Host.MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
+                + "run volman without PrivateTmp, ProtectSystem or other private mounts");
         }
 
-        if (!MountNamespaces.AreSeen) yield return MountNamespaces.Unseen;
+        if (!MountNamespaces.AreSeen) yield return ("containers-unseen", MountNamespaces.Unseen);
     }
 
     static DirectoryRoot OpenRoot(string setting, string path)
@@ -156,7 +170,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     Task ServeAsync(ClusterCatalog catalog, ILoggerFactory logs)
     {
         if (Exports.Hosted is not { } hosted) return RunPeriodicallyAsync(_ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog), _settings.ReconcileInterval);
-        var publisher = new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>());
+        var publisher = _publisher = new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>());
         return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, ExportPublisher.Period), RunPeriodicallyAsync(publisher.LimitAsync, ExportPublisher.Period));
     }
 

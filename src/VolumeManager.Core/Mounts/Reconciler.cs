@@ -38,20 +38,28 @@ internal sealed partial class Reconciler(
     {
         await catalog.FlushAsync();
         KeepEngine();
-        await DropDeadEngineAsync(cancellation);
-        await MendUnmountedAsync(cancellation);
-        foreach (var volume in index.All.Where(v => !v.IsLiving && HasMountsHere(v))) await TryAsync(volume.Name, FollowAsync, cancellation);
-        foreach (var (name, options) in MountedHere())
+        await MendAsync(_ => true, cancellation);
+        await SeeToExportsAsync();
+        await LearnLimitsAsync(cancellation);
+    }
+
+    /// <summary>What a pass does for one volume, or for what is mounted under that name, at once.</summary>
+    internal Task MendAsync(string name, CancellationToken cancellation) => MendAsync(n => n == name, cancellation);
+
+    async Task MendAsync(Predicate<string> isMeant, CancellationToken cancellation)
+    {
+        var meant = index.All.Where(v => isMeant(v.Name));
+        await DropDeadEngineAsync(meant, cancellation);
+        await MendUnmountedAsync(meant, cancellation);
+        foreach (var volume in meant.Where(v => !v.IsLiving && HasMountsHere(v))) await TryAsync(volume.Name, FollowAsync, cancellation);
+        foreach (var (name, options) in MountedHere().Where(m => isMeant(m.Name)))
         {
             if (!index.TryFind(name, out var volume) || !HasMountsHere(volume)) await TryAsync(name, DetachUnclaimedAsync, cancellation);
             else if (mounts.IsGivenUp(volume)) await TryAsync(name, DetachGivenUpAsync, cancellation);
             else if (!Mounter.HasFlags(options, volume.Access == AccessMode.ReadOnly)) await TryAsync(name, SetFlagsAsync, cancellation);
         }
 
-        foreach (var volume in index.All.Where(IsAbandoned)) await TryAsync(volume.Name, FinishAbandonedAsync, cancellation);
-
-        await SeeToExportsAsync();
-        await LearnLimitsAsync(cancellation);
+        foreach (var volume in meant.Where(IsAbandoned)) await TryAsync(volume.Name, FinishAbandonedAsync, cancellation);
     }
 
     /// <summary>Writes down which process the engine is, after its generation: a daemon that was killed between the two counts an engine twice, which harms nothing.</summary>
@@ -105,22 +113,26 @@ internal sealed partial class Reconciler(
     }
 
     /// <summary>Drops mounts of engines that have ended, once their successor has had time to take up its containers, unless a container still holds the volume.</summary>
-    async Task DropDeadEngineAsync(CancellationToken cancellation)
+    async Task DropDeadEngineAsync(IEnumerable<Volume> all, CancellationToken cancellation)
     {
-        if (Environment.TickCount64 - host.Engine.ActivatedAt < settings.EngineGrace.TotalMilliseconds) return;
-        var generation = host.Engine.Current;
-        bool IsDead(Mount m) => m.HostId == host.Id && m.EngineGeneration < generation;
-        var suspects = index.All.Where(v => v.Mounts.Any(IsDead)).ToList();
+        if (!IsGraceOver) return;
+        var suspects = all.Where(v => v.Mounts.Any(IsDead)).ToList();
         if (suspects.Count == 0) return;
         var held = await mounts.FindHeldAsync(suspects, cancellation);
         await Task.WhenAll(suspects.Where(v => !held.Contains(v.Name)).Select(v => DropAsync(v.Name, IsDead, "its engine has ended and no container holds it")));
     }
 
+    bool IsGraceOver => Environment.TickCount64 - host.Engine.ActivatedAt >= settings.EngineGrace.TotalMilliseconds;
+
+    bool IsDead(Mount m) => m.HostId == host.Id && m.EngineGeneration < host.Engine.Current;
+
+    /// <summary>Whether claims of the volume are an earlier engine's, whose successor has had time to take up its containers.</summary>
+    internal bool HasDeadClaims(Volume volume) => IsGraceOver && volume.Mounts.Any(IsDead);
+
     /// <summary>What is claimed here but not mounted is mounted again if a container holds it, and dropped if none does.</summary>
-    async Task MendUnmountedAsync(CancellationToken cancellation)
+    async Task MendUnmountedAsync(IEnumerable<Volume> all, CancellationToken cancellation)
     {
-        bool IsUnmounted(Volume v) => HasMountsHere(v) && !mounts.IsGivenUp(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name));
-        var unmounted = index.All.Where(IsUnmounted).ToList();
+        var unmounted = all.Where(IsUnmounted).ToList();
         if (unmounted.Count == 0) return;
         var held = await mounts.FindHeldAsync(unmounted, cancellation);
         foreach (var volume in unmounted)
@@ -129,6 +141,18 @@ internal sealed partial class Reconciler(
             else await DropAsync(volume.Name, _ => !Mounter.IsMounted(mounts.TargetOf(volume.Name)), "it is not mounted and no container holds it");
         }
     }
+
+    internal bool IsUnmounted(Volume volume) => HasMountsHere(volume) && !mounts.IsGivenUp(volume) && !Mounter.IsMounted(mounts.TargetOf(volume.Name));
+
+    /// <summary>Drops this host's claims of a volume that were made before a moment, if no container holds it.</summary>
+    /// <param name="why">For the history.</param>
+    internal async Task DropUnusedAsync(string name, DateTime before, string why, CancellationToken cancellation) => await TryAsync(
+        name,
+        async n =>
+        {
+            if (index.TryFind(n, out var volume) && !await mounts.IsHeldByContainerAsync(volume, cancellation)) await DropHeldAsync(n, m => m.MountedAt <= before, why);
+        },
+        cancellation);
 
     Task DropAsync(string name, Func<Mount, bool> isStale, string why) => TryAsync(name, n => DropHeldAsync(n, isStale, why), CancellationToken.None);
 
@@ -213,7 +237,8 @@ internal sealed partial class Reconciler(
         await mend(name);
     }
 
-    IEnumerable<(string Name, string Options)> MountedHere()
+    /// <summary>What is mounted where volumes are mounted, with its options in mountinfo.</summary>
+    internal IEnumerable<(string Name, string Options)> MountedHere()
     {
         var top = host.MountRoot + "/";
         // Of mounts stacked at one place the last is the one that is seen.

@@ -16,6 +16,9 @@ internal sealed partial class VolumeService(
     static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
     bool _isShared;
 
+    /// <summary>How history tells of a directory that was let go, before its place.</summary>
+    internal const string RetainedAt = "the directory stays at ";
+
     /// <summary>Makes a volume and its directory. An existing one with equal options, or any when no options are given, is success: engines repeat themselves.</summary>
     /// <exception cref="VolumeException">A name or option is not allowed, the volume exists with other options, or the directory cannot be made. Nothing is left.</exception>
     internal async Task CreateAsync(string? name, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
@@ -112,7 +115,7 @@ internal sealed partial class VolumeService(
         if (volume.OnRemove == OnRemove.Retain)
         {
             var gone = volume with { State = VolumeState.Gone, RemovedAt = now, PurgeAfter = VolumeRows.ForgottenAfter(now) };
-            isEnded = await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: $"the directory stays at {exports.Of(volume).SourceOf(volume)}"));
+            isEnded = await catalog.EndRemovalAsync(gone, history.Of(EventKind.Remove, volume, detail: RetainedAt + exports.Of(volume).SourceOf(volume)));
         }
         else
         {

@@ -101,6 +101,11 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken cancellation) =>
         (await link.SendAsync(HttpMethod.Get, "/v1/tokens", null, AdminJson.Default.TokensAnswer, cancellation)).Tokens;
 
+    internal Task<DoctorAnswer> DiagnoseAsync(CancellationToken cancellation) => link.SendAsync(HttpMethod.Get, "/v1/doctor", null, DoctorJson.Default.DoctorAnswer, cancellation);
+
+    internal Task<DoctorAnswer> RepairAsync(RepairRequest request, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Post, "/v1/doctor", JsonContent.Create(request, DoctorJson.Default.RepairRequest), DoctorJson.Default.DoctorAnswer, cancellation);
+
     /// <summary>Asks for a report and hands its text over as it comes.</summary>
     /// <param name="query">As <c>format=csv&amp;since=30d</c>.</param>
     internal Task ReadReportAsync(string name, string query, Func<Stream, Task> read, CancellationToken cancellation) => link.ReadAsync($"/v1/reports/{name}?{query}", read, cancellation);

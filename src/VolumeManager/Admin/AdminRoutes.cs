@@ -14,6 +14,7 @@ internal static class AdminRoutes
         .. HostRoutes.All,
         .. EventRoutes.All,
         .. ReportRoutes.All,
+        .. DoctorRoutes.All,
         .. TokenRoutes.All,
     ];
 }

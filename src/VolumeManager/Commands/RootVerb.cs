@@ -10,7 +10,7 @@ internal static class RootVerb
     {
         var volman = new RootCommand("Docker volumes for one host or a cluster, in a catalog that can be asked.")
         {
-            ServeCommand.Build(), StatusCommand.Build(), MigrateCommand.Build(), HostCommand.Build(), VolumeCommand.Build(), MountCommand.Build(), TrashCommand.Build(), ReportCommand.Build(), EventCommand.Build(), TokenCommand.Build(),
+            ServeCommand.Build(), StatusCommand.Build(), MigrateCommand.Build(), HostCommand.Build(), VolumeCommand.Build(), MountCommand.Build(), TrashCommand.Build(), ReportCommand.Build(), DoctorCommand.Build(), EventCommand.Build(), TokenCommand.Build(),
             CompletionCommand.Build(), ManCommand.Build(),
         };
         var help = volman.Options.OfType<HelpOption>().Single();

@@ -83,6 +83,8 @@ internal sealed record Setting(string Key, string Description, Func<Setting.Boun
             (b, v) => b with { Settings = b.Settings with { UsageInterval = Duration(v) is var interval && (interval == TimeSpan.Zero || interval.TotalSeconds >= 1) ? interval : throw new FormatException("write 0 or a duration of at least 1s") } }),
         new("engine-grace", "How long after an engine's start the mounts of its dead predecessor are kept that no container holds [default: 30s]",
             (b, v) => b with { Settings = b.Settings with { EngineGrace = Timer(Duration(v)) } }),
+        new("engine-socket", "The API socket of this host's engine, which volman doctor asks for its containers, and nothing else does [default: /var/run/docker.sock]",
+            (b, v) => b with { Settings = b.Settings with { EngineSocket = AbsolutePath(v) } }),
         new("log-level", "trace, debug, information, warning, error or critical [default: information]",
             (b, v) => b with { Log = b.Log with { Level = Level(v) } }),
         new("log-format", "text, json or systemd [default: text]",

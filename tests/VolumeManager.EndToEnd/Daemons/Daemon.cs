@@ -37,7 +37,7 @@ internal sealed class Daemon(Machine machine, string socket, DaemonSettings sett
 
     /// <summary>What the release before does not know.</summary>
     // What is measured in the background would change what tests compare; the laboratory has it on.
-    string[] Newer => ["--usage-interval", "0", "--admin-socket", AdminSocket];
+    string[] Newer => ["--usage-interval", "0", "--admin-socket", AdminSocket, "--engine-socket", _folder["docker.sock"]];
 
     /// <summary>SIGTERM: it finishes what it does, and takes its socket away.</summary>
     public async Task TerminateAsync()

@@ -8,8 +8,8 @@ namespace VolumeManager.EndToEnd.Packages;
 /// <summary>plugin/config.json beside the program that it configures.</summary>
 public sealed partial class PluginConfig
 {
-    /// <summary>A kernel's NFS server is set up by programs and files of the host (exportfs, /etc/exports.d), which a plugin does not have.</summary>
-    static readonly string[] s_hostOnly = ["VOLMAN_EXPORT_DIRECTORY", "VOLMAN_EXPORT_SQUASH"];
+    /// <summary>A kernel's NFS server is set up by programs and files of the host (exportfs, /etc/exports.d), which a plugin does not have; nor does it have the engine's socket.</summary>
+    static readonly string[] s_hostOnly = ["VOLMAN_EXPORT_DIRECTORY", "VOLMAN_EXPORT_SQUASH", "VOLMAN_ENGINE_SOCKET"];
 
     /// <summary>Where the engine and the plugin meet: given by the rest of config.json.</summary>
     static readonly string[] s_fixed = ["VOLMAN_SOCKET", "VOLMAN_STATE_DIR", "VOLMAN_MOUNT_ROOT", "VOLMAN_DATA_ROOT"];

@@ -60,6 +60,7 @@ public class SettingTests
     [InlineData("state-dir")]
     [InlineData("mount-root")]
     [InlineData("data-root")]
+    [InlineData("engine-socket")]
     public void Other_paths_are_refused(string key)
     {
         foreach (var path in new[] { "", "a", "./a", "~/a", "/a\0b" }) Assert.Equal("write an absolute path", Assert.Throws<FormatException>(() => Apply(key, path)).Message);

@@ -100,6 +100,7 @@ public sealed class SettingsBinderTests : IDisposable
             ["reconcile-interval"] = "3s",
             ["usage-interval"] = "5m",
             ["engine-grace"] = "4m",
+            ["engine-socket"] = "/docker",
             ["log-level"] = "debug",
             ["log-format"] = "json",
         };

@@ -1,0 +1,95 @@
+using VolumeManager.Linux;
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <content>What lies on an export, for who compares it with the catalog.</content>
+internal abstract partial class Export
+{
+    const string ProbeName = ".volman-doctor";
+
+    /// <param name="Directories">The directories at the top that are no part of volman's own, nor of the file system's.</param>
+    /// <param name="Trashed">The entries of the trash.</param>
+    /// <param name="Missing">Those of the volumes whose directories are not there.</param>
+    internal sealed record Survey(IReadOnlyList<string> Directories, IReadOnlyList<string> Trashed, IReadOnlySet<Guid> Missing);
+
+    /// <summary>Looks once at everything. Changes nothing.</summary>
+    /// <param name="any">A volume that lies here; null where none does, which only this host's own directories may be asked for.</param>
+    /// <param name="expected">The volumes whose directories must be there.</param>
+    /// <exception cref="VolumeException">The export does not answer, or cannot be read.</exception>
+    internal Task<Survey> SurveyAsync(Volume? any, IReadOnlyCollection<Volume> expected, CancellationToken cancellation)
+    {
+        return any is null ? OnLaneAsync(Look, cancellation) : RunAsync(any, Look, cancellation, isHarmless: true);
+
+        Survey Look()
+        {
+            try
+            {
+                var top = Root.List("");
+                var present = top.ToHashSet(StringComparer.Ordinal);
+                return new Survey(
+                    [.. top.Where(name => name[0] != '.' && name != "lost+found" && IsDirectory(name))],
+                    IsDirectory(Trash) ? Root.List(Trash) : [],
+                    // Most lie at the top, where one reading tells of them all.
+                    expected.Where(v => !(present.Contains(v.Directory.Split('/', 2)[0]) && IsDirectory(v.Directory))).Select(v => v.Id).ToHashSet());
+            }
+            catch (LinuxException e)
+            {
+                throw new VolumeException($"{Root.Path} cannot be read ({e.Message}): {Cure(e)}", e);
+            }
+        }
+    }
+
+    /// <summary>Whether the volume's directory is there, and is one.</summary>
+    internal Task<bool> HasDirectoryAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => IsDirectory(volume.Directory), cancellation, isHarmless: true);
+
+    bool IsDirectory(string relative)
+    {
+        try
+        {
+            return Root.Exists(relative);
+        }
+        catch (LinuxException e) when (e.Errno is LibC.ENOTDIR or LibC.ELOOP)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Finds out whether volumes can be made here with the owners that they are to have, by a directory that no volume can be called and that is removed at once.</summary>
+    /// <returns>What speaks against it, with a cure; null when nothing does.</returns>
+    /// <exception cref="VolumeException">The export does not answer.</exception>
+    internal Task<(string Why, string Cure)?> ProbeAsync(Volume? any, CancellationToken cancellation)
+    {
+        return any is null ? OnLaneAsync(Probe, cancellation) : RunAsync(any, Probe, cancellation, isHarmless: true);
+
+        (string, string)? Probe()
+        {
+            try
+            {
+                // When it is there already another host is at it, or was killed at it.
+                Root.TryMake(ProbeName, mode: 0x1C0 /* 0700 */, uid: 1, gid: 1);
+                return null;
+            }
+            catch (LinuxException e)
+            {
+                return (e.Message, Cure(e));
+            }
+            finally
+            {
+                RemoveProbe();
+            }
+        }
+    }
+
+    void RemoveProbe()
+    {
+        try
+        {
+            Root.RemoveIfEmpty(ProbeName);
+        }
+        catch (LinuxException)
+        {
+            // It cannot be reached any more. Empty, it is in nobody's way.
+        }
+    }
+}

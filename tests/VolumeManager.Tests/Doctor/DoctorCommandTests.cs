@@ -1,0 +1,113 @@
+using System.Text.Json;
+using VolumeManager.Tests.Commands;
+using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Linux;
+
+namespace VolumeManager.Tests.Doctor;
+
+/// <summary><c>volman doctor</c> as an operator runs it.</summary>
+public sealed class DoctorCommandTests : IAsyncLifetime
+{
+    TestHost Host { get; } = new();
+
+    public async Task InitializeAsync()
+    {
+        await Host.StartAsync();
+        Assert.Equal("", await Host.Engine.CreateAsync("v"));
+        Assert.Equal("", await Host.Engine.MountAsync("v", "x"));
+    }
+
+    public async Task DisposeAsync() => await Host.DisposeAsync();
+
+    // What the machine of the tests cannot help.
+    Task<VolmanProcess.Ended> RunAsync(params string[] arguments) => VolmanProcess.RunAsync(["doctor", .. arguments, "--ignore", "mounts-unseen", "containers-unseen", "--admin-socket", Host.Settings.AdminSocket], null);
+
+    [Fact]
+    public async Task Nothing_wrong_is_exit_code_0_notes_or_not()
+    {
+        var ended = await RunAsync("--ignore", "engine-unreachable", "--ignore", "socket-elsewhere");
+        Assert.Equal((0, "Nothing is wrong with host test-host.\n", ""), (ended.ExitCode, ended.Output, ended.Errors));
+        ended = await RunAsync("--ignore", "engine-unreachable");
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.Matches("^NOTE      socket-elsewhere  /.*v.sock\n    Engines look for .*\n    By hand: .*\nHost test-host: 1 note; 0 can be repaired with --repair.\n$", ended.Output);
+    }
+
+    [Fact]
+    public async Task What_is_wrong_is_exit_code_3_until_it_is_repaired()
+    {
+        await ShellCommand.RunAsync("umount", Host.TargetOf("v"));
+        var ended = await RunAsync("--ignore", "engine-unreachable", "socket-elsewhere");
+        Assert.Equal((3, ""), (ended.ExitCode, ended.Errors));
+        Assert.Equal(
+            $"""
+            ERROR     mount-missing  volume v
+                Volume v is claimed by one caller of this host, but is not mounted at {Host.TargetOf("v")}.
+                --repair drops the claims, for no container uses it.
+            Host test-host: 1 error; 1 can be repaired with --repair.
+
+            """, ended.Output);
+        Assert.Equal("x=1", await Host.MountRowsAsync("v"));
+        ended = await RunAsync("--only", "mount-unclaimed", "--repair");
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.Equal("x=1", await Host.MountRowsAsync("v"));
+        ended = await RunAsync("--repair", "--output", "json");
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        var json = JsonDocument.Parse(ended.Output).RootElement;
+        Assert.Equal("mount-missing", Assert.Single(json.GetProperty("repaired").EnumerateArray()).GetProperty("code").GetString());
+        Assert.All(json.GetProperty("findings").EnumerateArray(), f => Assert.Equal("note", f.GetProperty("severity").GetString()));
+        Assert.Equal("", await Host.MountRowsAsync("v"));
+    }
+
+    [Fact]
+    public async Task Claims_are_dropped_only_with_consent()
+    {
+        await Host.StopAsync();
+        Host.Settings = Host.Settings with { EngineSocket = Host.Settings.Socket + ".engine" };
+        await using var engine = await EngineStandIn.StartAsync(Host.Settings.EngineSocket);
+        await Host.StartAsync();
+        var ended = await RunAsync("--repair");
+        Assert.Equal((3, "volman: one repair needs consent, and there is no terminal to ask for it: say --yes\n"), (ended.ExitCode, ended.Errors));
+        Assert.Contains("claim-unused  volume v", ended.Output, StringComparison.Ordinal);
+        Assert.Equal("x=1", await Host.MountRowsAsync("v"));
+        ended = await RunAsync("--repair", "--yes");
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.StartsWith("REPAIRED  claim-unused  volume v\n", ended.Output, StringComparison.Ordinal);
+        Assert.Equal("", await Host.MountRowsAsync("v"));
+    }
+
+    [Fact]
+    public async Task Without_a_daemon_it_looks_at_what_it_can_see()
+    {
+        var settings = Host.Settings;
+        await Host.StopAsync();
+        var variables = new Dictionary<string, string>
+        {
+            ["VOLMAN_STATE_DIR"] = settings.StateDirectory,
+            ["VOLMAN_DATA_ROOT"] = settings.DataRoot,
+            ["VOLMAN_MOUNT_ROOT"] = settings.MountRoot,
+            ["VOLMAN_SOCKET"] = settings.Socket,
+            ["VOLMAN_ADMIN_SOCKET"] = settings.AdminSocket,
+            ["VOLMAN_DATABASE"] = settings.Database,
+        };
+        string[] doctor = ["doctor", "--ignore", "mounts-unseen"];
+        var ended = await VolmanProcess.RunAsync(doctor, variables);
+        Assert.Equal((3, ""), (ended.ExitCode, ended.Errors));
+        Assert.Matches($"^ERROR     daemon-away  {settings.AdminSocket}\n    The daemon cannot be asked .no volman answers on .*, so only its set-up was looked at.\n    By hand: start volman serve, or see its log.\nNOTE      socket-elsewhere .*\n.*\n.*\nHost [^ ]+: 1 error, 1 note; 0 can be repaired with --repair.\n$", ended.Output);
+
+        File.Move(settings.DataRoot + "/.volman-root", settings.StateDirectory + "/away");
+        Directory.Move(settings.DataRoot, settings.DataRoot + ".away");
+        var nowhere = new Dictionary<string, string>(variables) { ["VOLMAN_DATABASE"] = "Host=/nowhere;Database=volman;Password=secret" };
+        ended = await VolmanProcess.RunAsync(doctor, nowhere);
+        Assert.Equal(3, ended.ExitCode);
+        Assert.Contains($"ERROR     directory-absent  {settings.DataRoot}\n", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("ERROR     catalog-away  volman on /nowhere\n", ended.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", ended.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Wrong_usage_is_exit_code_2_and_what_could_not_be_done_is_1()
+    {
+        foreach (var wrong in new string[][] { ["doctor", "--output", "table"], ["doctor", "--only"], ["doctor", "all"] }) Assert.Equal(2, (await VolmanProcess.RunAsync(wrong)).ExitCode);
+        VolmanProcess.AssertRefused("--admin-socket is \"here\": write an absolute path", await VolmanProcess.RunAsync("doctor", "--admin-socket", "here"));
+    }
+}

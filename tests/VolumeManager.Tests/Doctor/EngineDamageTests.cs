@@ -1,0 +1,97 @@
+using System.Text.Json;
+using VolumeManager.Tests.Admin;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Doctor;
+
+/// <summary>Catalog against the engine's containers.</summary>
+public sealed class EngineDamageTests : IAsyncLifetime
+{
+    TestHost Host { get; } = new();
+
+    EngineStandIn Engine { get; set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Host.Settings = Host.Settings with { EngineSocket = Host.Settings.Socket + ".engine" };
+        Engine = await EngineStandIn.StartAsync(Host.Settings.EngineSocket);
+        await Host.StartAsync();
+        Assert.Equal("", await Host.Engine.CreateAsync("v"));
+        Assert.Equal("", await Host.Engine.MountAsync("v", "x"));
+        Engine.Volumes.Add("v");
+        Engine.Containers.Add(("web", "running", "v", "v"));
+        Engine.Containers.Add(("other", "running", "not-ours", "local"));
+        Assert.Empty(await Host.DiagnoseAsync());
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Host.DisposeAsync();
+        await Engine.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("running")]
+    [InlineData("paused")]
+    [InlineData("restarting")]
+    [InlineData("created")]
+    public async Task A_container_that_is_up_or_comes_up_accounts_for_a_claim(string state)
+    {
+        Engine.Containers[0] = ("web", state, "v", "v:latest");
+        Assert.Empty(await Host.DiagnoseAsync());
+    }
+
+    [Fact]
+    public async Task A_claim_for_which_there_is_no_container_is_dropped_with_consent()
+    {
+        Engine.Containers[0] = ("web", "exited", "v", "v");
+        var found = await Host.FindOneAsync("claim-unused", "warning");
+        Assert.Contains("by a caller, and the engine has no container that is up and uses it", found.Problem, StringComparison.Ordinal);
+        Assert.True(found is { Repairable: true, NeedsConsent: true });
+        Assert.Equal(found, Assert.Single((await Host.RepairAsync()).Left));
+        Assert.Equal("x=1", await Host.MountRowsAsync("v"));
+        var (repaired, left) = await Host.RepairAsync("""{"codes": ["claim-unused"], "consent": true}""");
+        Assert.Equal(found, Assert.Single(repaired));
+        Assert.Empty(left);
+        Assert.Equal("", await Host.MountRowsAsync("v"));
+        Assert.Empty(Host.KernelMounts());
+    }
+
+    [Fact]
+    public async Task One_that_a_container_holds_is_none_of_those()
+    {
+        Engine.Containers.Clear();
+        using var folder = new Linux.ScratchFolder();
+        await using var container = await Mounts.HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
+        Assert.Empty(await Host.DiagnoseAsync());
+    }
+
+    [Fact]
+    public async Task A_container_whose_claim_is_not_known_is_told()
+    {
+        Assert.Equal("", await Host.Engine.UnmountAsync("v", "x"));
+        await Host.TellsAsync("container-unclaimed", "error", "container web uses volume v, and no caller of this host claims it", "restart web");
+    }
+
+    [Fact]
+    public async Task A_volume_that_only_the_engine_knows_is_told()
+    {
+        Engine.Volumes.Add("lost");
+        Engine.Containers.Add(("old", "exited", "lost-too", "v"));
+        var found = await Host.DiagnoseAsync();
+        Assert.Equal(["volume lost", "volume lost-too"], found.Select(f => f.Subject));
+        Assert.All(found, f => Assert.Equal(("volume-unknown", "warning", false), (f.Code, f.Severity, f.Repairable)));
+        Assert.EndsWith("(of container old), and the catalog does not", found[1].Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_engine_that_does_not_answer_is_a_note_with_the_reason()
+    {
+        await Engine.DisposeAsync();
+        using var asks = OperatorClient.Of(Host);
+        var note = (await asks.SendAsync("GET", "/v1/doctor")).Json.GetProperty("findings").EnumerateArray().Single(f => f.GetProperty("code").GetString() == "engine-unreachable");
+        Assert.Equal("note", note.GetProperty("severity").GetString());
+        Assert.StartsWith($"what the engine's containers use was not compared: the engine cannot be asked over {Host.Settings.EngineSocket} (", note.GetProperty("problem").GetString(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, note.GetProperty("failure").ValueKind);
+    }
+}

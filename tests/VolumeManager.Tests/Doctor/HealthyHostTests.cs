@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using VolumeManager.Tests.Hosts;
+
+namespace VolumeManager.Tests.Doctor;
+
+/// <summary>What is under way is no finding: a healthy host is told to be healthy, however much it has to do.</summary>
+public sealed class HealthyHostTests
+{
+    static readonly TimeSpan s_time = TimeSpan.FromSeconds(12);
+
+    [Fact]
+    public async Task One_that_has_nothing_is_healthy()
+    {
+        await using var host = await TestHost.StartNewAsync();
+        Assert.Empty(await host.DiagnoseAsync());
+        var (repaired, left) = await host.RepairAsync();
+        Assert.Empty(repaired);
+        Assert.Empty(left);
+    }
+
+    [Fact]
+    public async Task Under_load_there_is_no_false_alarm_and_no_request_fails()
+    {
+        await using var host = new TestHost();
+        // The passes in the background are a part of the load.
+        host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(300), UsageInterval = TimeSpan.FromSeconds(1) };
+        await host.StartAsync();
+        await LoadAsync([host]);
+    }
+
+    [Fact]
+    public async Task Nor_is_there_where_two_hosts_are_at_it_in_one_directory()
+    {
+        await using var cluster = await Clusters.TestCluster.StartNewAsync(2);
+        await LoadAsync(cluster.Hosts);
+    }
+
+    /// <summary>Each client has volumes of its own, one that it keeps mounted and others that come and go, and one that all clients of its host make, use and remove.</summary>
+    static async Task LoadAsync(IReadOnlyList<TestHost> hosts)
+    {
+        using var stop = new CancellationTokenSource();
+        var calls = 0;
+        var clients = hosts.SelectMany((host, h) => Enumerable.Range(0, 4).Select(c => Task.Run(async () =>
+        {
+            var engine = host.Engine;
+            var kept = $"kept-{h}-{c}";
+            Assert.Equal("", await engine.CreateAsync(kept));
+            Assert.Equal("", await engine.MountAsync(kept, "keeper"));
+            for (var round = 0; !stop.IsCancellationRequested; round++)
+            {
+                var own = $"own-{h}-{c}-{round % 3}";
+                Assert.Equal("", await engine.CreateAsync(own));
+                Assert.Equal("", await engine.MountAsync(own, $"caller-{round}"));
+                Assert.Equal("", await engine.MountAsync(kept, $"caller-{round}"));
+                // A name that others create, mount and remove at the same time: each may find it gone, or in use.
+                var common = $"common-{h}";
+                await engine.CreateAsync(common);
+                if (await engine.MountAsync(common, $"{h}-{c}") == "") await engine.UnmountAsync(common, $"{h}-{c}");
+                await engine.RemoveAsync(common);
+                Assert.Equal("", await engine.UnmountAsync(kept, $"caller-{round}"));
+                Assert.Equal("", await engine.UnmountAsync(own, $"caller-{round}"));
+                Assert.Equal("", await engine.RemoveAsync(own));
+                Interlocked.Add(ref calls, 9);
+            }
+        }))).ToList();
+        var looks = 0;
+        for (var began = Stopwatch.StartNew(); began.Elapsed < s_time; looks++)
+        {
+            foreach (var host in hosts)
+            {
+                Assert.Empty(Own(await host.DiagnoseAsync()));
+                Assert.Empty((await host.RepairAsync()).Repaired);
+            }
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(clients);
+        Assert.True(looks >= 2 && calls > 100, $"{looks} looks at {calls} calls are no test");
+        foreach (var host in hosts) Assert.Empty(Own(await host.DiagnoseAsync()));
+
+        // Hosts of one kernel see each other's mounts, which hosts of their own kernels cannot.
+        IEnumerable<Patient.Told> Own(IEnumerable<Patient.Told> found) => found.Where(f => hosts.Count == 1 || f.Code != "use-unclaimed");
+    }
+}
