@@ -15,9 +15,8 @@ internal sealed class RateLimits
         NetworkOf(address), _ => new TokenBucketRateLimiterOptions { TokenLimit = 10, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(6) }));
 
     // Two of the connections to the catalog's database at most are theirs: the engine's questions find another. What is streamed may take hours.
-    readonly PartitionedRateLimiter<(bool IsLocal, bool IsStreamed)> _turns = PartitionedRateLimiter.Create<(bool IsLocal, bool IsStreamed), (bool IsLocal, bool IsStreamed)>(kind =>
-        kind.IsLocal ? RateLimitPartition.GetNoLimiter(kind)
-        : RateLimitPartition.GetConcurrencyLimiter(kind, _ => new ConcurrencyLimiterOptions { PermitLimit = kind.IsStreamed ? 4 : 2, QueueLimit = kind.IsStreamed ? 0 : 32 }));
+    readonly PartitionedRateLimiter<Route> _turns = PartitionedRateLimiter.Create<Route, bool>(route => RateLimitPartition.GetConcurrencyLimiter(
+        route.IsStreamed, isStreamed => new ConcurrencyLimiterOptions { PermitLimit = isStreamed ? 4 : 2, QueueLimit = isStreamed ? 0 : 32 }));
 
     /// <returns>How long the address has to wait; null when it need not.</returns>
     internal TimeSpan? AddressWait(IPAddress address) => Wait(_addresses.AttemptAcquire(address));
@@ -30,7 +29,7 @@ internal sealed class RateLimits
 
     internal void CountFailure(IPAddress address) => _failures.AttemptAcquire(address).Dispose();
 
-    internal ValueTask<RateLimitLease> TakeTurnAsync(Caller caller, Route route, CancellationToken cancellation) => _turns.AcquireAsync((caller.IsLocal, route.IsStreamed), 1, cancellation);
+    internal ValueTask<RateLimitLease> TakeTurnAsync(Route route, CancellationToken cancellation) => _turns.AcquireAsync(route, 1, cancellation);
 
     static TimeSpan? Wait(RateLimitLease lease)
     {
