@@ -25,14 +25,16 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
 
     // By hash. Known ones only: what somebody makes up takes no memory.
     readonly ConcurrentDictionary<string, (AccessToken Token, long ReadAt)> _known = new(StringComparer.Ordinal);
-    readonly RateLimits _limits = new();
+
+    // Their clocks tick ten times a second: not where nobody asks over TLS.
+    readonly Lazy<RateLimits> _limits = new();
 
     /// <returns>Who asks; null when they were refused, and told.</returns>
     internal async Task<Caller?> AdmitAsync(HttpContext http)
     {
         if (AdminConnection.Of(http)?.User is { } user) return new Caller(user, Role.Operator, IsLocal: true);
         var address = http.Connection.RemoteIpAddress ?? IPAddress.None;
-        if (_limits.AddressWait(address) is { } later) return await LimitAsync(http, later, "this address asks too often");
+        if (_limits.Value.AddressWait(address) is { } later) return await LimitAsync(http, later, "this address asks too often");
         if (http.Request.Headers.Authorization is not [{ } header]) return await ChallengeAsync(http, "", "a token is needed: send Authorization: Bearer and a token of volman token create");
         if (!opening.IsCompletedSuccessfully)
         {
@@ -44,7 +46,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
         var hash = AccessToken.HashOf(token);
         var isFresh = _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < s_cacheTime.TotalMilliseconds;
         // What is known already need not be guessed: who is behind the same address as somebody who guesses goes on.
-        if (!isFresh && _limits.FailureWait(address) is { } wait) return await LimitAsync(http, wait, "there were too many wrong tokens from this address");
+        if (!isFresh && _limits.Value.FailureWait(address) is { } wait) return await LimitAsync(http, wait, "there were too many wrong tokens from this address");
         var daemon = await opening;
         var isUnsure = false;
         AccessToken? found = known.Token;
@@ -57,12 +59,12 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
 
         if (found is null || found.ExpiresAt <= daemon.Catalog.Now || EnumText.Parse<Role>(found.Role) is not { } role)
         {
-            _limits.CountFailure(address);
+            _limits.Value.CountFailure(address);
             LogRefused(address);
             return await ChallengeAsync(http, "invalid_token", "this token is not known, has expired or was revoked: see volman token ls");
         }
 
-        return _limits.TokenWait(found.Name) is { } soon ? await LimitAsync(http, soon, $"token {found.Name} asks too often") : new Caller($"token {found.Name}", role, IsLocal: false, isUnsure);
+        return _limits.Value.TokenWait(found.Name) is { } soon ? await LimitAsync(http, soon, $"token {found.Name} asks too often") : new Caller($"token {found.Name}", role, IsLocal: false, isUnsure);
     }
 
     /// <returns>The token, null if it is none; and whether that could not be asked.</returns>
@@ -111,10 +113,10 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
         return true;
     }
 
-    /// <summary>A turn to be answered; null when there is none, and they were told.</summary>
-    internal async Task<IDisposable?> TakeTurnAsync(HttpContext http, Caller caller, Route route)
+    /// <summary>A turn to be answered, for those who ask over TLS; null when there is none, and they were told.</summary>
+    internal async Task<IDisposable?> TakeTurnAsync(HttpContext http, Route route)
     {
-        var turn = await _limits.TakeTurnAsync(caller, route, http.RequestAborted);
+        var turn = await _limits.Value.TakeTurnAsync(route, http.RequestAborted);
         if (turn.IsAcquired) return turn;
         await LimitAsync(http, TimeSpan.FromSeconds(1), "too much is asked at a time");
         return null;

@@ -19,6 +19,30 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
     internal async Task HandleAsync(HttpContext http)
     {
         http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize = MaxRequestLength;
+        try
+        {
+            await RouteAsync(http);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.Abort();
+        }
+        catch (VolumeException e)
+        {
+            LogRefused(http.Request.Method, http.Request.Path, e.Message);
+            await RefuseAsync(http, Problem.StatusOf(e), e.Message);
+        }
+#pragma warning disable CA1031 // Whatever went wrong, who asked must hear of it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogUnexpected(e, http.Request.Method, http.Request.Path);
+            await RefuseAsync(http, StatusCodes.Status500InternalServerError, $"this failed unexpectedly ({e.Message}): see volman's log");
+        }
+    }
+
+    async Task RouteAsync(HttpContext http)
+    {
         if (await gate.AdmitAsync(http) is not { } caller) return;
         var path = http.Request.Path.Value ?? "";
         var segments = path.Split('/');
@@ -26,10 +50,10 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
         if (Array.Find(there, r => r.Method == http.Request.Method) is { } route)
         {
             if (!await AccessGate.MayAsync(http, caller, route)) return;
-            using var turn = await gate.TakeTurnAsync(http, caller, route);
-            if (turn is null) return;
+            using var turn = caller.IsLocal ? null : await gate.TakeTurnAsync(http, route);
+            if (turn is null && !caller.IsLocal) return;
             History.Actor = caller.Actor;
-            await HandleAsync(http, route);
+            await ServeAsync(http, route);
         }
         else if (there.Length > 0)
         {
@@ -43,43 +67,27 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
     }
 
     /// <summary>What changes something goes on to a consistent end whatever happens here; only the waiting for it is bounded.</summary>
-    async Task HandleAsync(HttpContext http, Route route)
+    async Task ServeAsync(HttpContext http, Route route)
     {
+        var filters = new QueryFilters(http.Request.Query, route.Query);
+        if (route.Request is null && Call.HasBody(http)) throw new BadRequestException($"{route.Method} {route.Path} takes no body: send none");
+        if (!route.Waits && !opening.IsCompletedSuccessfully)
+        {
+            await Problem.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, "volman is starting: its catalog is being opened");
+            return;
+        }
+
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         cancellation.CancelAfter(route.Deadline);
         try
         {
-            var filters = new QueryFilters(http.Request.Query, route.Query);
-            if (route.Request is null && Call.HasBody(http)) throw new BadRequestException($"{route.Method} {route.Path} takes no body: send none");
-            if (!route.Waits && !opening.IsCompletedSuccessfully)
-            {
-                await Problem.WriteAsync(http, StatusCodes.Status503ServiceUnavailable, "volman is starting: its catalog is being opened");
-                return;
-            }
-
             var daemon = await opening.WaitAsync(cancellation.Token);
             var answer = await route.Handle(new Call(http, route, daemon, filters, cancellation.Token)).WaitAsync(cancellation.Token);
-            await WriteAsync(http, route, answer).WaitAsync(cancellation.Token);
+            await WriteAsync(http, route, answer, cancellation.Token);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            http.Abort();
-        }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {
             await RefuseAsync(http, StatusCodes.Status504GatewayTimeout, $"this did not finish within {route.Deadline.TotalSeconds:0} s, and may go on: see volman trash ls");
-        }
-        catch (VolumeException e)
-        {
-            LogRefused(route.Method, http.Request.Path, e.Message);
-            await RefuseAsync(http, Problem.StatusOf(e), e.Message);
-        }
-#pragma warning disable CA1031 // Whatever went wrong, who asked must hear of it.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            LogUnexpected(e, route.Method, http.Request.Path);
-            await RefuseAsync(http, StatusCodes.Status500InternalServerError, $"this failed unexpectedly ({e.Message}): see volman's log");
         }
     }
 
@@ -91,12 +99,12 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
         return Task.CompletedTask;
     }
 
-    static Task WriteAsync(HttpContext http, Route route, object answer)
+    static Task WriteAsync(HttpContext http, Route route, object answer, CancellationToken cancellation)
     {
         if (answer is StreamedAnswer streamed)
         {
             http.Response.ContentType = streamed.ContentType;
-            return streamed.WriteAsync(http);
+            return streamed.WriteAsync(http, cancellation);
         }
 
         var json = JsonSerializer.SerializeToUtf8Bytes(answer, route.Answers);
@@ -112,7 +120,7 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
         }
 
         (http.Response.ContentType, http.Response.ContentLength) = (route.ContentType, json.Length);
-        return http.Response.Body.WriteAsync(json).AsTask();
+        return http.Response.Body.WriteAsync(json, cancellation).AsTask();
     }
 
     /// <summary>The same for the same answer.</summary>
