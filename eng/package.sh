@@ -100,7 +100,7 @@ told "$deb/usr/share/man/man8/volman.8" man
 told "$deb/usr/share/bash-completion/completions/volman" completion bash
 told "$deb/usr/share/zsh/vendor-completions/_volman" completion zsh
 told "$deb/usr/share/fish/vendor_completions.d/volman.fish" completion fish
-install -m 644 README.md docs/options.md docs/operations.md docs/postgresql.sql "$doc"
+install -m 644 README.md docs/options.md docs/operations.md docs/reporting.md docs/postgresql.sql "$doc"
 install -m 644 CHANGELOG.md "$doc/NEWS.md"
 
 # The archive is the same files, below /usr/local.

@@ -15,6 +15,7 @@ internal static class ReportViews
 
     const string Labels = "(SELECT json_group_object(key, value) FROM (SELECT l.key, l.value FROM volume_labels l WHERE l.volume_id = v.id ORDER BY l.key)) AS labels";
 
+    // Of durations: a Julian day is exact to a twentieth of a millisecond, so what lies behind the millisecond is not told.
     internal static void Create(MigrationBuilder migration)
     {
         migration.Sql($"""
@@ -36,7 +37,7 @@ internal static class ReportViews
         migration.Sql("""
             CREATE VIEW report_mounts AS
             SELECT m.volume_id, v.name AS volume, m.host_id, h.name AS host, h.state AS host_state, m.caller_id, m.count, m.mounted_at,
-                   (julianday('now') - julianday(m.mounted_at)) * 86400 AS seconds
+                   round((julianday('now') - julianday(m.mounted_at)) * 86400, 3) AS seconds
             FROM mounts m JOIN volumes v ON v.id = m.volume_id JOIN hosts h ON h.id = m.host_id;
             """);
         migration.Sql("""
@@ -63,10 +64,10 @@ internal static class ReportViews
         migration.Sql("""
             CREATE VIEW report_mount_history AS
             SELECT m.volume_id, v.name AS volume, h.name AS host, m.caller_id, m.mounted_at, NULL AS ended_at, NULL AS ended_by,
-                   (julianday('now') - julianday(m.mounted_at)) * 86400 AS seconds
+                   round((julianday('now') - julianday(m.mounted_at)) * 86400, 3) AS seconds
             FROM mounts m JOIN volumes v ON v.id = m.volume_id JOIN hosts h ON h.id = m.host_id
             UNION ALL
-            SELECT e.volume_id, e.volume_name, e.host, e.caller_id, e.mounted_at, e.at, e.kind, (julianday(e.at) - julianday(e.mounted_at)) * 86400
+            SELECT e.volume_id, e.volume_name, e.host, e.caller_id, e.mounted_at, e.at, e.kind, round((julianday(e.at) - julianday(e.mounted_at)) * 86400, 3)
             FROM events e WHERE e.mounted_at IS NOT NULL;
             """);
         migration.Sql("""

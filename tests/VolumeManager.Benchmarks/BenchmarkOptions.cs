@@ -4,7 +4,7 @@ namespace VolumeManager.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     internal const string Usage = """
-        usage: [all|routes|list|growth|start|memory|cluster]... [options]
+        usage: [all|routes|list|growth|start|memory|cluster|reports]... [options]
           --quick          fewer repetitions and no 100,000 volumes: under a minute, and one more for the cluster
           --null-only      only the null servers: the limit of the machine
           --volman PATH    the executable to measure; default $VOLMAN_BIN, else artifacts/volman/volman of the repository
@@ -12,7 +12,7 @@ internal sealed record BenchmarkOptions
           --output FILE    write the tables there too
         """;
 
-    internal static readonly string[] Measurements = ["routes", "list", "growth", "start", "memory", "cluster"];
+    internal static readonly string[] Measurements = ["routes", "list", "growth", "start", "memory", "cluster", "reports"];
 
     internal required IReadOnlyList<string> Chosen { get; init; }
 
@@ -65,7 +65,7 @@ internal sealed record BenchmarkOptions
     static string ValueOf(string word, Queue<string> rest) =>
         rest.TryDequeue(out var value) ? value : throw new BenchmarkException($"{word} needs a value\n{Usage}");
 
-    static string RepositoryRoot()
+    internal static string RepositoryRoot()
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {

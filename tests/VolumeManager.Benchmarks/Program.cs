@@ -27,6 +27,7 @@ try
             "growth" => GrowthTable.MeasureAsync(run),
             "start" => StartTable.MeasureAsync(run),
             "cluster" => ClusterTables.MeasureAsync(run),
+            "reports" => ReportTables.MeasureAsync(run),
             _ => MemoryTable.MeasureAsync(run),
         });
     }

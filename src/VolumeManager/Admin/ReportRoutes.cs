@@ -111,7 +111,7 @@ internal static class ReportRoutes
         }
     }
 
-    static double Price(string text) => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var price)
+    static double Price(string text) => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var price) && double.IsFinite(price)
         ? price
         : throw new BadRequestException($"price is \"{text}\": write the price of a GiB for a month of 30 days, such as 0.10");
 }

@@ -69,9 +69,17 @@ internal sealed class ReportTable
         // Of days the latest, of all else the first: what shrinks has no bar.
         var bars = (named.Kind == ColumnKind.Day ? _rows.TakeLast(Bars) : _rows.Take(Bars)).Where(row => row.GetProperty(length).GetInt64() > 0).ToList();
         if (bars.Count < 2) return;
-        var chart = new BarChart().UseValueFormatter(bytes => ByteSize.Text((long)bytes)).Width(Math.Min(100, terminal.Profile.Width));
-        foreach (var row in bars) chart.AddItem(Markup.Escape(Cell(row, named)), row.GetProperty(length).GetInt64(), Color.Teal);
-        terminal.Write(chart);
+        var names = bars.ConvertAll(row => Cell(row, named));
+        var lengths = bars.ConvertAll(row => row.GetProperty(length).GetInt64());
+        var width = names.Max(name => name.Length);
+        // Two spaces before a bar, and behind it one and a value.
+        var room = Math.Max(1, Math.Min(100, terminal.Profile.Width) - width - "   999M".Length);
+        foreach (var (name, bytes) in names.Zip(lengths))
+        {
+            terminal.Write(new Text($"{name.PadRight(width)}  "));
+            terminal.Write(new Text(new string('█', (int)Math.Round((double)bytes / lengths.Max() * room)), new Style(Color.Teal)));
+            terminal.Write(new Text($" {ByteSize.Text(bytes)}\n"));
+        }
     }
 
     /// <summary>The headings, then the rows.</summary>

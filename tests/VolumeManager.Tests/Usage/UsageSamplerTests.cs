@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 using VolumeManager.Usage;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Usage;
 
@@ -230,5 +231,54 @@ public sealed class UsageSamplerTests : IAsyncLifetime
 
         await TestHost.EventuallyAsync(async () => (await SamplesAsync("v")).Count <= 2, "the old ones are deleted");
         Assert.Equal([2, sample.Bytes], (await SamplesAsync("v")).Select(s => s.Bytes));
+    }
+
+    [Fact]
+    public async Task What_was_held_by_day_is_kept_longer_with_the_labels_of_what_is_gone()
+    {
+        _host.Settings = _host.Settings.Measuring(s_always) with { HistoryRetention = TimeSpan.FromDays(1), UsageDailyRetention = TimeSpan.FromDays(100), TrashRetention = TimeSpan.Zero };
+        await _host.RestartAsync();
+        await CreateAsync(new Dictionary<string, string> { ["label.team"] = "web" }, "v");
+        await _host.MeasuredAsync("v");
+        var today = DateOnly.FromDateTime(DateTime.UtcNow);
+        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Exists(d => d.VolumeName == "v" && d.Samples >= 2), "the day has several samples");
+        var day = (await DaysAsync()).Last(d => d.VolumeName == "v");
+        Assert.InRange(day.Day, today, today.AddDays(1));
+        Assert.Equal((day.Bytes, day.Bytes, day.Bytes, day.Bytes * day.Samples, 1), (day.MinBytes, day.MaxBytes, day.SumBytes / day.Samples, day.SumBytes, day.Files));
+
+        var gone = Guid.NewGuid();
+        await using (var db = _host.OpenCatalog())
+        {
+            db.FormerLabels.Add(new FormerLabel { VolumeId = gone, Key = "team", Value = "old" });
+            db.UsageDays.AddRange(Enumerable.Range(90, 2500).Select(age => new UsageDay
+            {
+                Day = today.AddDays(-age), VolumeId = gone, VolumeName = "gone", Bytes = 1, Files = 1, MinBytes = 1, MaxBytes = 1, SumBytes = 1, Samples = 1, SampledAt = DateTime.UtcNow.AddDays(-age),
+            }));
+            await db.SaveChangesAsync();
+        }
+
+        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Count(d => d.VolumeName == "gone") <= 11, "the old days are deleted");
+        Assert.InRange((await DaysAsync()).Count(d => d.VolumeName == "gone"), 10, 11);
+        await using (var db = _host.OpenCatalog()) Assert.Equal("old", (await db.FormerLabels.SingleAsync()).Value);
+
+        // The volume is removed, purged and, a day later, forgotten: its days and its labels are there still. What has no day left keeps no label.
+        Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("v")).Contains("purge"), "v is purged");
+        await ExecuteAsync($"UPDATE volumes SET purge_after = {DateTime.UtcNow.AddMinutes(-1)} WHERE name = 'v'");
+        // Ten days went by, or so it looks.
+        await ExecuteAsync($"DELETE FROM usage_daily WHERE volume_id = {gone} AND day <> {today.AddDays(-90)}");
+        await ExecuteAsync($"UPDATE usage_daily SET day = {today.AddDays(-101)} WHERE volume_id = {gone}");
+        await TestHost.EventuallyAsync(async () =>
+        {
+            await using var db = _host.OpenCatalog();
+            return !await db.Volumes.AnyAsync() && await db.FormerLabels.Select(l => l.Value).ToListAsync() is ["web"];
+        }, "v is forgotten, and its label is not");
+        Assert.Contains(await DaysAsync(), d => d.VolumeId == day.VolumeId);
+    }
+
+    async Task<List<UsageDay>> DaysAsync()
+    {
+        await using var db = _host.OpenCatalog();
+        return await db.UsageDays.OrderBy(d => d.Day).ToListAsync();
     }
 }
