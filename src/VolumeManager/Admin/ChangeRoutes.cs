@@ -62,9 +62,9 @@ internal static class ChangeRoutes
             }, call.Cancellation);
         await Task.WhenAny(copying, begun.Task);
         if (copying.IsCompleted) await copying;
-        return new StreamedAnswer("application/x-ndjson", async http =>
+        return new StreamedAnswer("application/x-ndjson", async (http, _) =>
         {
-            while (await Task.WhenAny(copying, Task.Delay(s_lineTime)) != copying) await WriteAsync(http, new CopyLine(last!.Phase, last.Files, last.OfFiles, null, null));
+            while (await Task.WhenAny(copying, Task.Delay(s_lineTime, CancellationToken.None)) != copying) await WriteAsync(http, new CopyLine(last!.Phase, last.Files, last.OfFiles, null, null));
             await WriteAsync(http, await EndAsync());
         });
 

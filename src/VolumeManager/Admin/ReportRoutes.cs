@@ -18,7 +18,7 @@ internal static class ReportRoutes
 
     internal static readonly Route[] All = [.. StandardReports.All.Select(report => new Route("GET", $"/v1/reports/{report.Name}", report.Summary, AdminJson.Default.JsonArray, call => AnswerAsync(call, report))
     {
-        ContentType = "application/json,text/csv",
+        ContentType = "application/json, text/csv",
         Query =
         [
             QueryParameter.OneOf("format", "How it is written", "json", "csv"),
@@ -56,7 +56,7 @@ internal static class ReportRoutes
             throw;
         }
 
-        return new StreamedAnswer(isCsv ? Csv : "application/json", async http =>
+        return new StreamedAnswer(isCsv ? Csv : "application/json", async (http, _) =>
         {
             using (time)
             await using (rows)

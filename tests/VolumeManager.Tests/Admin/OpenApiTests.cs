@@ -52,6 +52,9 @@ public sealed class OpenApiTests(RunningHost running) : IClassFixture<RunningHos
             case "postVolumesNameClone":
                 await MadeAsync("cloned");
                 return ("/v1/volumes/cloned/clone", """{"name": "clone", "options": {"label.copy": "yes"}, "dry_run": true}""", 200);
+            case "getDoctor": return ("/v1/doctor", null, 200);
+            case "postDoctor": return ("/v1/doctor", """{"codes": []}""", 200);
+            case { } report when report.StartsWith("getReports", StringComparison.Ordinal): return ($"/v1/reports/{report[10..].ToLowerInvariant()}?limit=5", null, 200);
             case "getAdoptable":
                 Directory.CreateDirectory(_host.DataOf("nobodys"));
                 return ("/v1/adoptable?backend=local", null, 200);
