@@ -39,7 +39,8 @@ internal sealed class ClusterChecks(HostDaemon daemon)
         {
             yield return new Finding(
                 "host-lost", Severity.Warning, $"host {host.Name}", $"host {host.Name} is lost since {host.Lease ?? host.Seen:u}, and holds {host.Mounts} mounts; while it may come back what is in the trash stays there",
-                $"start volman there, or, if the machine is no more, volman host evict {host.Name}") { Id = host.Id };
+                $"start volman there, or, if the machine is no more, volman host evict {host.Name}")
+            { Id = host.Id };
         }
 
         var versions = hosts.Where(h => h.State == "live").GroupBy(h => h.Version, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal).ToList();

@@ -91,7 +91,8 @@ internal sealed class EngineChecks(HostDaemon daemon)
         var claims = OldClaims(volume, seen).ToList();
         return new Finding(
             "claim-unused", Severity.Warning, Finding.Of(volume), $"volume {volume.Name} is claimed here since {claims.Min(m => m.MountedAt):u} by {(claims.Count == 1 ? "a caller" : $"{claims.Count} callers")}, and the engine has no container that is up and uses it",
-            "drops these claims and unmounts the volume, unless a container has come up; not without consent, for another engine may have made them") { Id = volume.Id, NeedsConsent = true, Repair = token => DropAsync(volume, token) };
+            "drops these claims and unmounts the volume, unless a container has come up; not without consent, for another engine may have made them")
+        { Id = volume.Id, NeedsConsent = true, Repair = token => DropAsync(volume, token) };
     }
 
     async Task DropAsync(Volume volume, CancellationToken cancellation)

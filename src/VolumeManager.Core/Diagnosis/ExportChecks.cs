@@ -65,7 +65,8 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
         return await _export.FindTrashedAsync(volume, cancellation) is { } entry
             ? new Finding(
                 "directory-trashed", Severity.Error, Finding.Of(volume), $"the directory {source} of volume {volume.Name} is missing, and its data is in the trash although the volume was not removed",
-                "moves the data back to its place") { Id = volume.Id, Repair = token => daemon.Locks.RepairAsync(volume.Name, () => PutBackAsync(suspect, entry, token), token) }
+                "moves the data back to its place")
+            { Id = volume.Id, Repair = token => daemon.Locks.RepairAsync(volume.Name, () => PutBackAsync(suspect, entry, token), token) }
             : new Finding(
                 "directory-missing", Severity.Error, Finding.Of(volume), $"the directory {source} of volume {volume.Name} is missing", "mount its disk, or restore it from a backup; if the data is given up, remove the volume")
             { Id = volume.Id };

@@ -128,7 +128,8 @@ internal sealed class MountChecks(HostDaemon daemon)
         _index.TryFind(name, out var volume) && volume.IsLiving && !HasClaims(volume) && await _mounts.IsHeldByContainerAsync(volume, cancellation)
             ? new Finding(
                 "use-unclaimed", Severity.Warning, Finding.Of(volume), $"a container or another mount of this host has {daemon.Exports.Of(volume).SourceOf(volume)}, but no caller claims volume {name}, so other hosts take it for unused",
-                "stop the container, or unmount what is not volman's: findmnt --all, or /proc/*/mountinfo, tells where it is") { Id = volume.Id }
+                "stop the container, or unmount what is not volman's: findmnt --all, or /proc/*/mountinfo, tells where it is")
+            { Id = volume.Id }
             : null;
 
     /// <summary>Nothing is unmounted while a container has what is mounted now: it may be the only trace of where its data goes.</summary>

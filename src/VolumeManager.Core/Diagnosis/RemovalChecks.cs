@@ -23,7 +23,8 @@ internal sealed class RemovalChecks(HostDaemon daemon)
         {
             yield return new Finding(
                 "trash-overdue", Severity.Warning, Finding.Of(volume), $"the data of volume {volume.Name} ({volume.Id}) should have been deleted at {(volume.PurgeAfter == volume.RemovedAt ? volume.RemovedAt : volume.PurgeAfter):u}, and still is in the trash",
-                "has it deleted now; where that does not do, a host may be lost that could have it mounted, or its export does not answer: see volman's log") { Id = volume.Id, Repair = token => PurgeAsync(volume.Id, token) };
+                "has it deleted now; where that does not do, a host may be lost that could have it mounted, or its export does not answer: see volman's log")
+            { Id = volume.Id, Repair = token => PurgeAsync(volume.Id, token) };
         }
     }
 
@@ -37,7 +38,8 @@ internal sealed class RemovalChecks(HostDaemon daemon)
         daemon.Catalog.Index.TryFind(suspect.Name, out var volume) && volume.Id == suspect.Id && IsAbandoned(volume)
             ? new Finding(
                 volume.State == VolumeState.Removing ? "removal-unfinished" : "restore-unfinished", Severity.Warning, Finding.Of(volume),
-                $"volume {volume.Name} has been {EnumText.Of(volume.State)} since {volume.RemovedAt:u}, and no host is at it", "takes it to its end") { Id = volume.Id, Repair = token => daemon.Reconciler.MendAsync(volume.Name, token) }
+                $"volume {volume.Name} has been {EnumText.Of(volume.State)} since {volume.RemovedAt:u}, and no host is at it", "takes it to its end")
+            { Id = volume.Id, Repair = token => daemon.Reconciler.MendAsync(volume.Name, token) }
             : null;
 
     async Task PurgeAsync(Guid id, CancellationToken cancellation)

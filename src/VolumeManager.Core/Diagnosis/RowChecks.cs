@@ -61,7 +61,8 @@ internal sealed class RowChecks(HostDaemon daemon)
         if (WhatDiffers(row, known) is not { } difference) return null;
         return new Finding(
             "volume-differs", Severity.Error, $"volume {name}", $"this host goes by another record of volume {name} than the catalog has: {difference}",
-            "takes the volume as the catalog has it; if that does not do, start volman again") { Id = (row ?? known)!.Id, Repair = token => daemon.Locks.RepairAsync(name, () => daemon.Catalog.RereadAsync(name, token), token) };
+            "takes the volume as the catalog has it; if that does not do, start volman again")
+        { Id = (row ?? known)!.Id, Repair = token => daemon.Locks.RepairAsync(name, () => daemon.Catalog.RereadAsync(name, token), token) };
     }
 
     async Task<Finding?> LookAtClaimsAsync(Guid id, string name, CancellationToken cancellation)
@@ -72,7 +73,8 @@ internal sealed class RowChecks(HostDaemon daemon)
         return new Finding(
             "claims-differ", Severity.Error, $"volume {name}",
             $"the catalog has {Count(stored.Count)} of this host of volume {name}, and this host knows of {Count(own.Count)}{(own.Count == stored.Count ? " that are others" : "")}: {(stored.Count < own.Count ? "it could be removed while it is in use" : "it cannot be removed although it could")}",
-            "writes into the catalog what this host knows") { Id = id, Repair = token => daemon.Locks.RepairAsync(name, () => daemon.Catalog.TellMountsAsync(id, name), token) };
+            "writes into the catalog what this host knows")
+        { Id = id, Repair = token => daemon.Locks.RepairAsync(name, () => daemon.Catalog.TellMountsAsync(id, name), token) };
     }
 
     static string Count(int claims) => claims == 1 ? "1 claim" : $"{claims} claims";

@@ -47,7 +47,8 @@ internal sealed class SchemaChecks(HostDaemon daemon)
 
     static Finding Missing(CatalogIndexes.Index index, string catalog, bool isBroken, Func<CancellationToken, Task> repair, string what, string cure) => new(
         isBroken ? "index-invalid" : "index-missing", Severity.Error, $"index {index.Name}",
-        $"the index {index.Name} of {catalog} {what}{(index.IsUnique ? ": what must be unique may be there twice" : ": questions take longer and longer")}", cure) { Repair = repair };
+        $"the index {index.Name} of {catalog} {what}{(index.IsUnique ? ": what must be unique may be there twice" : ": questions take longer and longer")}", cure)
+    { Repair = repair };
 
     /// <summary>Looks at a file of this host beside its writer. Changes nothing.</summary>
     internal static async IAsyncEnumerable<Finding> LookAtFileAsync(string path)

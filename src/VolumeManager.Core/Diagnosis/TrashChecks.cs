@@ -21,7 +21,8 @@ internal sealed class TrashChecks(HostDaemon daemon, ExportPlace place)
             var source = place.SourceOf($"{Export.Trash}/{name}");
             yield return new Finding(
                 "trash-unknown", Severity.Warning, source, $"{source} is in the trash, and the catalog has no such volume: nobody will delete it",
-                name.EndsWith(HalfDeleted, StringComparison.Ordinal) ? "its deletion had begun, so delete the rest" : $"if it is wanted move it to {place.Name} and adopt it with volman volume adopt, else delete it") { Id = id };
+                name.EndsWith(HalfDeleted, StringComparison.Ordinal) ? "its deletion had begun, so delete the rest" : $"if it is wanted move it to {place.Name} and adopt it with volman volume adopt, else delete it")
+            { Id = id };
         }
 
         var there = entries.Select(e => e.Id!.Value).ToHashSet();
@@ -37,7 +38,8 @@ internal sealed class TrashChecks(HostDaemon daemon, ExportPlace place)
         if (await ReadAsync(suspect.Id, cancellation) is not { State: VolumeState.Trashed } volume || await place.Export.FindTrashedAsync(volume, cancellation) is not null) return null;
         return new Finding(
             "trash-missing", Severity.Warning, Finding.Of(volume), $"volume {volume.Name} ({volume.Id}) can be restored by the catalog, but its data is not in the trash of {place.Name}",
-            $"volman trash empty {volume.Id} forgets it; if somebody has moved the data away, move it back") { Id = volume.Id };
+            $"volman trash empty {volume.Id} forgets it; if somebody has moved the data away, move it back")
+        { Id = volume.Id };
     }
 
     async Task<Volume?> ReadAsync(Guid id, CancellationToken cancellation) => (await StoredVolumes.ReadAsync(daemon, $"id = {id}", cancellation)).FirstOrDefault();

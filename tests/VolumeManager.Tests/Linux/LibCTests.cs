@@ -65,13 +65,29 @@ public sealed class LibCTests : IDisposable
         ], compiled.Values);
     }
 
+    [CompilerFact]
+    public async Task The_room_of_a_file_system_is_where_the_library_writes_it()
+    {
+        var compiled = await CompiledAsync(
+        [
+            "offsetof(struct statvfs, f_frsize)", "offsetof(struct statvfs, f_blocks)", "offsetof(struct statvfs, f_bavail)", "offsetof(struct statvfs, f_files)", "offsetof(struct statvfs, f_favail)",
+            "sizeof(struct statvfs)", "sizeof(((struct statvfs *)0)->f_blocks)",
+        ]);
+        Assert.Equal(
+        [
+            OffsetOf<FileSystemSpace.StatvfsBuffer>(nameof(FileSystemSpace.StatvfsBuffer.FragmentSize)), OffsetOf<FileSystemSpace.StatvfsBuffer>(nameof(FileSystemSpace.StatvfsBuffer.Blocks)),
+            OffsetOf<FileSystemSpace.StatvfsBuffer>(nameof(FileSystemSpace.StatvfsBuffer.AvailableBlocks)), OffsetOf<FileSystemSpace.StatvfsBuffer>(nameof(FileSystemSpace.StatvfsBuffer.Files)),
+            OffsetOf<FileSystemSpace.StatvfsBuffer>(nameof(FileSystemSpace.StatvfsBuffer.AvailableFiles)), Marshal.SizeOf<FileSystemSpace.StatvfsBuffer>(), 8,
+        ], compiled.Values);
+    }
+
     static long OffsetOf<T>(string field) => Marshal.OffsetOf<T>(field);
 
     /// <summary>What a C program says of each expression, in their order.</summary>
     async Task<Dictionary<string, long>> CompiledAsync(IEnumerable<string> expressions)
     {
         var source = Path.Combine(_folder.FullName, "say.c");
-        string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/mount.h", "sys/file.h", "sys/syscall.h", "linux/fs.h", "linux/quota.h", "linux/dqblk_xfs.h"];
+        string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/statvfs.h", "sys/mount.h", "sys/file.h", "sys/syscall.h", "linux/fs.h", "linux/quota.h", "linux/dqblk_xfs.h"];
         await File.WriteAllLinesAsync(source,
         [
             "#define _GNU_SOURCE",
