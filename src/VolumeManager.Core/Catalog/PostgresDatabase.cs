@@ -206,7 +206,8 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         try
         {
             await connection.OpenAsync(cancellation);
-            await using var bounds = new NpgsqlCommand("SET default_transaction_read_only = on; SET statement_timeout = '110s'", connection);
+            // Compiling a report takes longer than running it.
+            await using var bounds = new NpgsqlCommand("SET default_transaction_read_only = on; SET statement_timeout = '110s'; SET jit = off", connection);
             await bounds.ExecuteNonQueryAsync(cancellation);
             return connection;
         }

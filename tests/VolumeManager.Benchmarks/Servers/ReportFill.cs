@@ -75,11 +75,12 @@ internal static class ReportFill
             """);
         yield return ("what was held by day", """
             ALTER TABLE usage_daily DROP CONSTRAINT "PK_usage_daily";
-            DROP INDEX "IX_usage_daily_volume_id_day";
+            DROP INDEX "IX_usage_daily_volume_id_day", "IX_usage_daily_sums";
             INSERT INTO usage_daily (day, volume_id, volume_name, bytes, files, min_bytes, max_bytes, sum_bytes, samples, sampled_at)
             SELECT (s.taken_at AT TIME ZONE 'UTC')::date, s.volume_id, v.name, bytes, files, bytes, bytes, bytes, 1, taken_at FROM usage_samples s JOIN volumes v ON v.id = s.volume_id;
             ALTER TABLE usage_daily ADD CONSTRAINT "PK_usage_daily" PRIMARY KEY (day, volume_id);
             CREATE INDEX "IX_usage_daily_volume_id_day" ON usage_daily (volume_id, day);
+            CREATE INDEX "IX_usage_daily_sums" ON usage_daily (day, volume_id) INCLUDE (bytes, sum_bytes, samples);
             """);
     }
 }

@@ -1,5 +1,5 @@
-using Microsoft.EntityFrameworkCore;
 using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
 using VolumeManager.Catalog;
 using VolumeManager.Reports;
 using VolumeManager.Tests.Clusters;

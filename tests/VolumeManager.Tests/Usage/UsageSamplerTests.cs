@@ -252,7 +252,16 @@ public sealed class UsageSamplerTests : IAsyncLifetime
             db.FormerLabels.Add(new FormerLabel { VolumeId = gone, Key = "team", Value = "old" });
             db.UsageDays.AddRange(Enumerable.Range(90, 2500).Select(age => new UsageDay
             {
-                Day = today.AddDays(-age), VolumeId = gone, VolumeName = "gone", Bytes = 1, Files = 1, MinBytes = 1, MaxBytes = 1, SumBytes = 1, Samples = 1, SampledAt = DateTime.UtcNow.AddDays(-age),
+                Day = today.AddDays(-age),
+                VolumeId = gone,
+                VolumeName = "gone",
+                Bytes = 1,
+                Files = 1,
+                MinBytes = 1,
+                MaxBytes = 1,
+                SumBytes = 1,
+                Samples = 1,
+                SampledAt = DateTime.UtcNow.AddDays(-age),
             }));
             await db.SaveChangesAsync();
         }
