@@ -180,13 +180,20 @@ internal sealed class Promotion(StateDirectory state, string hostName, string ro
         }
     }
 
-    /// <summary>The statements for what is known of volumes on disk alone: when they were last used, and the labels of those that are gone.</summary>
+    /// <summary>The statements for what is known of volumes on disk alone: when they were last used, what their options were before, and the labels of those that are gone.</summary>
     static async Task<List<FormattableString>> ReadRestAsync(CatalogConnection local)
     {
         var statements = new List<FormattableString>();
         await local.ReadAsync(
             $"SELECT volume_id, key, value FROM former_labels",
             row => statements.Add($"INSERT INTO former_labels (volume_id, key, value) VALUES ({row.GetGuid(0)}, {row.GetString(1)}, {row.GetString(2)}) ON CONFLICT DO NOTHING"));
+        await local.ReadAsync(
+            $"SELECT volume_id, changed_at, key, old_value, new_value, host, actor FROM option_changes WHERE volume_id IN (SELECT id FROM volumes WHERE state <> 'gone')",
+            row => statements.Add($"""
+                INSERT INTO option_changes (volume_id, changed_at, key, old_value, new_value, host, actor)
+                VALUES ({row.GetGuid(0)}, {row.GetUtc(1)}, {row.GetString(2)}, {TypedNull.Or(row.IsDBNull(3) ? null : row.GetString(3))}, {TypedNull.Or(row.IsDBNull(4) ? null : row.GetString(4))}, {row.GetString(5)}, {row.GetString(6)})
+                ON CONFLICT DO NOTHING
+                """));
         await local.ReadAsync(
             $"SELECT id, last_used_at FROM volumes WHERE last_used_at IS NOT NULL",
             row => statements.Add($"UPDATE volumes SET last_used_at = {row.GetUtc(1)} WHERE id = {row.GetGuid(0)}"));

@@ -25,6 +25,12 @@ internal sealed class TrashChecks(HostDaemon daemon, ExportPlace place)
             { Id = id };
         }
 
+        foreach (var name in survey.Trashed.Where(name => name.EndsWith(Export.Copying, StringComparison.Ordinal)))
+        {
+            var source = place.SourceOf($"{Export.Trash}/{name}");
+            yield return new Finding("copy-unfinished", Severity.Note, source, $"{source} is a copy of a volume that is not whole: some host makes it at this moment, or was killed while it did", "delete it when nobody moves or clones a volume");
+        }
+
         var there = entries.Select(e => e.Id!.Value).ToHashSet();
         // One that was never mounted held nothing, and of two hosts that make and remove it at once the one may take the directory from the other.
         foreach (var volume in rows.Where(v => v is { State: VolumeState.Trashed, ProvisionedAt: not null } && !there.Contains(v.Id)))

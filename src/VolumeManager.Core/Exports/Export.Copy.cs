@@ -7,7 +7,10 @@ namespace VolumeManager.Exports;
 /// <content>Copies of volumes. One grows beside the trash, where nobody looks for it, until it is whole.</content>
 internal abstract partial class Export
 {
-    static string Staged(Volume copy) => $"{Trash}/{TrashName(copy)}.copying";
+    /// <summary>How the name of a copy ends that is not whole yet.</summary>
+    internal const string Copying = ".copying";
+
+    static string Staged(Volume copy) => $"{Trash}/{TrashName(copy)}{Copying}";
 
     /// <summary>Opens the volume's directory for who copies it.</summary>
     /// <exception cref="VolumeException">It cannot be reached.</exception>
@@ -70,7 +73,7 @@ internal abstract partial class Export
         if (!Root.Exists(Staged(copy))) return;
         Quota?.Release(Staged(copy));
         using var trash = Root.Open(Trash);
-        TreeRemoval.Remove(trash, TrashName(copy) + ".copying", static () => { });
+        TreeRemoval.Remove(trash, TrashName(copy) + Copying, static () => { });
     }
 
     SafeFileHandle OpenOrFail(Volume volume, string relative)

@@ -16,7 +16,7 @@ internal static class EventCommand
         var volume = new Option<string?>("--volume") { Description = "Only events of volumes of this name", HelpName = "name" };
         var host = new Option<string?>("--host") { Description = "Only events of this host", HelpName = "name" };
         var failed = new Option<bool>("--failed") { Description = "Only what was refused or failed" };
-        var limit = new Option<int>("--limit") { Description = "How many at most, of the newest [default: 100]", HelpName = "number", DefaultValueFactory = _ => 100 };
+        var limit = new Option<int>("--limit") { Description = "How many at most, of the newest", HelpName = "number", DefaultValueFactory = _ => 100 };
         limit.Validators.Add(given =>
         {
             if (given.GetValueOrDefault<int>() is < 1 or > 10_000) given.AddError("--limit is a number from 1 to 10000");

@@ -97,6 +97,14 @@ public sealed class DirectoryDamageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_killed_copy_has_left_in_the_trash_is_told()
+    {
+        var entry = Host.DataOf($".trash/w.{Guid.NewGuid():N}.copying");
+        Directory.CreateDirectory(entry);
+        await Host.TellsAsync("copy-unfinished", "note", $"{entry} is a copy of a volume that is not whole", "delete it when nobody moves or clones a volume");
+    }
+
+    [Fact]
     public async Task An_entry_of_the_trash_that_nobody_knows_is_told_and_kept()
     {
         var entry = Host.DataOf($".trash/lost.{Guid.NewGuid():N}");
