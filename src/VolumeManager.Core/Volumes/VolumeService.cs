@@ -181,7 +181,7 @@ internal sealed partial class VolumeService(
     internal async Task FinishAbandonedAsync(Volume volume)
     {
         var isRestored = volume.State == VolumeState.Restoring;
-        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored or copied" : "removed")} by a host of the cluster at this moment: try again when that is done");
+        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored or copied" : "removed")} by a host of the cluster at this moment: try again{(isRestored ? " when that is done" : "")}");
         await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
     }
 

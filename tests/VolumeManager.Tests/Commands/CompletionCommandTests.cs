@@ -52,6 +52,6 @@ public sealed class CompletionCommandTests
 
         foreach (var setting in VolumeManager.Commands.Setting.All) Assert.Contains($"\n.B \\-\\-{setting.Key.Replace("-", "\\-", StringComparison.Ordinal)} ", page, StringComparison.Ordinal);
         // A line that begins with a dot is a request to roff, or lost.
-        Assert.All(page.Split('\n').Where(l => l.StartsWith('.')), l => Assert.Matches(@"^\.(TH|SH|SS|TP|B|BR|I)\b", l));
+        Assert.All(page.Split('\n').Where(l => l.StartsWith('.')), l => Assert.Matches(@"^\.(TH|SH|SS|TP|PP|RS|RE|B|BR|I)\b", l));
     }
 }

@@ -221,15 +221,16 @@ public sealed class ReportCommandTests : IAsyncLifetime, IAsyncDisposable
         using var client = OperatorClient.Of(_host);
         foreach (var (path, expected) in new[]
         {
-            ("nothing", "there is no report nothing: use volumes, usage, idle, mounts, history, hosts, growth, cost"),
-            ("hosts?volume=x", "volume is no filter of this route: use format, limit, host"),
-            ("hosts?format=xml", "format is \"xml\": use csv or json"),
+            ("hosts?volume=x", "\"volume\" is no filter of this route: use format, limit, host"),
+            ("hosts?format=xml", "format is \"xml\": use json, csv"),
             ("hosts?limit=0", "limit is \"0\": write a number from 1 to 2147483647"),
         })
         {
             var reply = await client.SendAsync("GET", "/v1/reports/" + path);
             Assert.Equal((400, expected), (reply.Status, reply.Detail));
         }
+
+        Assert.Equal(404, (await client.SendAsync("GET", "/v1/reports/nothing")).Status);
     }
 
     /// <summary>Millions of rows go through; who goes away in the middle is in nobody's way.</summary>
