@@ -12,7 +12,7 @@ internal static class CatalogIndexes
     internal static readonly Index[] All =
     [
         new("IX_access_tokens_hash", "access_tokens (hash)", IsUnique: true),
-        new("IX_events_at", "events (at) WHERE mounted_at IS NOT NULL"),
+        new("IX_events_at", "events (at)"),
         new("IX_events_operation", "events (operation)", IsUnique: true),
         new("IX_events_volume_id", "events (volume_id)"),
         new("IX_export_clients_host_id", "export_clients (host_id)"),

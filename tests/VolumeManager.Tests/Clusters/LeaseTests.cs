@@ -92,7 +92,7 @@ public class LeaseTests
         foreach (var (name, options) in new[] { ("single", s_single), ("shared", null), ("removed", null) }) Assert.Equal("", await cluster[0].Engine.CreateAsync(name, options));
         foreach (var name in new[] { "single", "shared", "removed" }) Assert.Equal("", await cluster[0].Engine.MountAsync(name, "x"));
         Assert.Contains("is live", (await Assert.ThrowsAsync<VolumeException>(() => Eviction.EvictAsync(database, "host-0", "test", force: false))).Message, StringComparison.Ordinal);
-        Assert.Contains("there is no host nobody", (await Assert.ThrowsAsync<VolumeException>(() => Eviction.EvictAsync(database, "nobody", "test", force: true))).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no host nobody", (await Assert.ThrowsAsync<NoSuchHostException>(() => Eviction.EvictAsync(database, "nobody", "test", force: true))).Message, StringComparison.Ordinal);
 
         await cluster.CutAsync(0);
         await cluster.ExpireLeaseAsync(0, "1 second");

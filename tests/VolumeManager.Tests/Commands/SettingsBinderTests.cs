@@ -98,6 +98,7 @@ public sealed class SettingsBinderTests : IDisposable
             ["trash-retention"] = "1h",
             ["history-retention"] = "2d",
             ["reconcile-interval"] = "3s",
+            ["usage-daily-retention"] = "300d",
             ["usage-interval"] = "5m",
             ["engine-grace"] = "4m",
             ["engine-socket"] = "/docker",
