@@ -32,17 +32,17 @@ internal sealed partial class ClusterCatalog
         return volumes;
     }
 
-    internal override async Task UntilHeardAsync(Volume trashed, CancellationToken cancellation)
+    internal override async Task UntilHeardAsync(Volume closed, Func<string, string> whyNot, CancellationToken cancellation)
     {
         // A live host hears with its next heartbeat, and its next one tells that it has heard.
         for (; ; await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation))
         {
             var unheard = new List<(string Name, string State)>();
-            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, trashed.RemovedAt!.Value), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
+            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, closed.RemovedAt!.Value), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
             if (unheard.Count == 0) return;
             if (unheard.Find(host => host.State != "live") is { Name: { } lost })
             {
-                throw new VolumeException($"volume {trashed.Name} cannot be restored under another name now, for host {lost} was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict {lost}");
+                throw new VolumeException(whyNot(lost));
             }
         }
     }

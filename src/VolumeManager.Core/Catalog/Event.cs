@@ -52,6 +52,9 @@ internal static class EventKind
     /// <summary>An operator changed options of the volume.</summary>
     public const string Set = "set";
 
+    /// <summary>The volume was made with the data of another.</summary>
+    public const string Clone = "clone";
+
     /// <summary>The volume's data was copied to another place, and is there from now on.</summary>
     public const string Move = "move";
 

@@ -111,9 +111,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <exception cref="CatalogAwayException">It is not known now.</exception>
     internal abstract Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation);
 
-    /// <summary>Waits until every other host has heard that a volume was removed.</summary>
+    /// <summary>Waits until every other host has heard that a volume was closed to new mounts, to be removed or copied.</summary>
+    /// <param name="whyNot">What to say of a host that is lost and has not.</param>
     /// <exception cref="VolumeException">One is lost that has not.</exception>
-    internal virtual Task UntilHeardAsync(Volume trashed, CancellationToken cancellation) => Task.CompletedTask;
+    internal virtual Task UntilHeardAsync(Volume closed, Func<string, string> whyNot, CancellationToken cancellation) => Task.CompletedTask;
 
     /// <summary>Gives a trashed volume a name and a place again.</summary>
     /// <param name="trashed">As it was read.</param>

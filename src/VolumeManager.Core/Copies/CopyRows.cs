@@ -23,8 +23,11 @@ internal static class CopyRows
         $"UPDATE volumes SET removed_at = {held.RemovedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {since}");
 
     /// <summary>The volume is what it was.</summary>
-    internal static Change Release(Volume held) => Change.Of(
-        $"UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog) WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {held.RemovedAt!.Value}");
+    internal static Change Release(Volume held) => Change.Of($"""
+        UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog)
+        WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {held.RemovedAt!.Value}
+          AND backend = {held.Backend} AND server = {held.Server} AND export = {held.Export} AND directory = {held.Directory}
+        """);
 
     /// <summary>From now on the volume's data is the copy; what it was until now is a volume of its own, which is being removed.</summary>
     /// <param name="moved">In its new place.</param>
@@ -41,12 +44,20 @@ internal static class CopyRows
                 UPDATE volumes
                 SET backend = {0}, server = {1}, export = {2}, directory = {3}, adopted = {8}, on_remove = {4}, provisioned_at = {5}, used_bytes = NULL, used_files = NULL, sampled_at = NULL,
                     revision = (SELECT revision FROM catalog)
-                WHERE id = {6} AND state = 'restoring' AND removed_at = {7} AND {{VolumeRows.OverlapsNone(moved, values)}}
+                WHERE id = {6} AND state = 'restoring' AND removed_at = {7} AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {6}) AND {{VolumeRows.OverlapsNone(moved, values)}}
                 """,
                 [.. values]),
             [
-                VolumeRows.InsertUnlessTaken(left),
-                $"UPDATE volumes SET removed_at = {left.RemovedAt!.Value} WHERE id = {left.Id}",
+                $"""
+                INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at,
+                                     removed_at, revision)
+                SELECT {left.Id}, {left.Name}, {left.Backend}, {left.Server}, {left.Export}, {left.Directory}, {left.Adopted}, access, {TypedNull.Or(left.SizeBytes)}, uid, gid, mode,
+                       {EnumText.Of(left.OnRemove)}, 'removing', epoch, created_at, created_on_host, provisioned_at, {left.RemovedAt!.Value}, revision
+                FROM volumes WHERE id = {moved.Id} AND revision = (SELECT revision FROM catalog)
+                ON CONFLICT DO NOTHING
+                """,
+                .. left.Options.Select(o => (FormattableString)$"INSERT INTO volume_options (volume_id, key, value) SELECT {left.Id}, {o.Key}, {o.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {left.Id}) ON CONFLICT DO NOTHING"),
+                .. left.Labels.Select(l => (FormattableString)$"INSERT INTO volume_labels (volume_id, key, value) SELECT {left.Id}, {l.Key}, {l.Value} WHERE EXISTS (SELECT 1 FROM volumes WHERE id = {left.Id}) ON CONFLICT DO NOTHING"),
                 .. OptionRows.Write(moved.Id, differences, host, entry),
             ]);
     }

@@ -37,7 +37,9 @@ internal sealed partial class CopyService
             {
                 return;
             }
-            catch (VolumeException)
+#pragma warning disable CA1031 // Whatever keeps it from being renewed, the volume is not held any more.
+            catch (Exception)
+#pragma warning restore CA1031
             {
                 // The catalog is away.
             }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -34,11 +35,20 @@ internal sealed partial class CopyService(
 
         return await WhileHeldAsync(volume, async held =>
         {
+            // From what it is since it is held: another host may have moved or changed it just before.
+            volume = held.Volume with { State = VolumeState.Ready, RemovedAt = null };
+            wanted = Place(volume, place);
+            await catalog.UntilHeardAsync(
+                held.Volume,
+                lost => $"volume {name} cannot be moved now, for host {lost} was not heard of since the volume was closed, and may have it mounted: start volman on that host or, if it does not come back, run volman host evict {lost}",
+                held.Lost);
             await CopyAsync(volume, wanted, isQuiet: true, progress, held.Lost);
-            using var turn = await locks.AcquireAsync(name, held.Lost);
-            await held.SettleAsync();
-            held.Lost.ThrowIfCancellationRequested();
-            var moved = await SwitchAsync(volume, wanted with { RemovedAt = held.Volume.RemovedAt });
+            var moved = await SettleAsync(name, wanted, async () =>
+            {
+                await held.SettleAsync();
+                held.Lost.ThrowIfCancellationRequested();
+                await exports.Of(wanted).CheckFreeAsync(wanted, held.Lost);
+            }, () => SwitchAsync(volume, wanted with { RemovedAt = held.Volume.RemovedAt }), held.Lost);
             progress(new CopyProgress("done", 0, null));
             return moved;
         }, cancellation);
@@ -54,7 +64,7 @@ internal sealed partial class CopyService(
         if (await catalog.FindAsync(newName, cancellation) is not null) throw new VolumeException($"there is a volume {newName} already: choose another name");
         var wanted = VolumeSpec.Change(AsNew(volume, newName), options, settings);
         await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
-        if (!isLive) CheckUnused(volume);
+        if (!isLive || volume.State != VolumeState.Ready) CheckUnused(volume);
         if (dryRun) return wanted;
         if (!isLive) return await WhileHeldAsync(volume, held => MakeAsync(held.Lost), cancellation);
         return await MakeAsync(cancellation);
@@ -62,11 +72,41 @@ internal sealed partial class CopyService(
         async Task<Volume> MakeAsync(CancellationToken going)
         {
             await CopyAsync(volume, wanted, isQuiet: !isLive, progress, going);
-            using var turn = await locks.AcquireAsync(newName, going);
-            await PutAsync(volume, wanted);
+            await SettleAsync(newName, wanted, async () =>
+            {
+                await exports.Of(wanted).CheckFreeAsync(wanted, going);
+                await CheckNoOldHostAsync(going);
+            }, () => PutAsync(volume, wanted), going);
             progress(new CopyProgress("done", 0, null));
             return wanted;
         }
+    }
+
+    /// <summary>Makes the copy the volume's data, under its lock. A copy of which the catalog was not told yet is deleted if that cannot be.</summary>
+    /// <param name="check">What must be so at that moment.</param>
+    async Task<Volume> SettleAsync(string name, Volume copy, Func<Task> check, Func<Task<Volume>> settle, CancellationToken cancellation)
+    {
+        var isChecked = false;
+        try
+        {
+            using var turn = await locks.AcquireAsync(name, cancellation);
+            await check();
+            isChecked = true;
+            return await settle();
+        }
+        catch when (!isChecked)
+        {
+            await TryDropAsync(exports.Of(copy), copy);
+            throw;
+        }
+    }
+
+    /// <summary>Its row would cut off a host that knows of no restorations.</summary>
+    async Task CheckNoOldHostAsync(CancellationToken cancellation)
+    {
+        string? old = null;
+        await catalog.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts), row => old = row.GetString(0), cancellation);
+        if (old is not null) throw new VolumeException($"volumes cannot be cloned while host {old} runs volman 0.1: upgrade it first or, if it does not come back, run volman host evict {old}");
     }
 
     async Task<Volume> FindAsync(string name, CancellationToken cancellation) =>
@@ -118,6 +158,9 @@ internal sealed partial class CopyService(
             Adopted = false,
             OnRemove = volume.Adopted && !volume.Options.ContainsKey("on-remove") ? OnRemove.Trash : volume.OnRemove,
             Options = volume.Options.Where(o => o.Key != "path").ToDictionary(StringComparer.Ordinal),
+            State = VolumeState.Ready,
+            RemovedAt = null,
+            PurgeAfter = null,
             Epoch = 1,
             Mounts = [],
             CreatedAt = now,
@@ -139,12 +182,16 @@ internal sealed partial class CopyService(
             using var source = await from.OpenAsync(volume, cancellation);
             using var target = await to.StageAsync(copy, cancellation);
             var files = 0L;
+            // Who waits hears that it has begun: cp tells of many files at once, and of a large one late.
+            progress(new CopyProgress("copying", 0, volume.UsedFiles));
             await TreeCopy.RunAsync(source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
+            await _comparisons.RunAsync(() => TreeCopy.Sync(target), cancellation).WaitAsync(cancellation);
             if (isQuiet)
             {
                 var compared = 0L;
                 var comparison = new TreeComparison(() => progress(new CopyProgress("verifying", ++compared, files)), cancellation);
-                if (await _comparisons.RunAsync(() => comparison.Compare(source, target), cancellation) is { } difference) throw new VolumeException(difference);
+                // A server that falls silent keeps the thread, and nobody else.
+                if (await _comparisons.RunAsync(() => comparison.Compare(source, target), cancellation).WaitAsync(cancellation) is { } difference) throw new VolumeException(difference);
             }
 
             await to.EndStagingAsync(copy);
@@ -193,29 +240,46 @@ internal sealed partial class CopyService(
             throw new VolumeException($"volume {volume.Name} cannot have {to.SourceOf(wanted)}, which overlaps the directory of another volume, or was changed by another host: nothing is changed");
         }
 
-        await to.RestoreAsync(held, Export.TrashName(held));
+        await PutInPlaceAsync(held);
         var ready = held with { State = VolumeState.Ready, RemovedAt = null };
         await catalog.EndRestoreAsync(ready, entry);
         LogMoved(volume.Name, from.SourceOf(volume), to.SourceOf(wanted));
-        using var turn = await locks.AcquireAsync(left.Name, CancellationToken.None);
-        await volumes.FinishRemovalAsync(left);
+        try
+        {
+            using var turn = await locks.AcquireAsync(left.Name, CancellationToken.None);
+            await volumes.FinishRemovalAsync(left);
+        }
+        catch (Exception e) when (e is VolumeException or IOException)
+        {
+            // The volume is where it should be; what it has left behind is removed by the next pass that can.
+            LogLeft(left.Name, from.Name, e.Message);
+        }
+
         return ready;
     }
 
-    /// <summary>The caller holds the new volume's lock, and the copy is whole.</summary>
-    async Task PutAsync(Volume volume, Volume clone)
+    /// <summary>The caller holds the new volume's lock, and the copy is whole. First the row, which says whose the place is: then nobody else's data can be there.</summary>
+    async Task<Volume> PutAsync(Volume volume, Volume clone)
     {
         var export = exports.Of(clone);
-        await export.RestoreAsync(clone, Export.TrashName(clone));
-        if (await catalog.TryCreateAsync(clone, history.Of(EventKind.Create, clone, detail: $"{export.SourceOf(clone)}, a clone of {volume.Name}")))
+        var restoring = clone with { State = VolumeState.Restoring };
+        if (!await catalog.TryCreateAsync(restoring, history.Of(EventKind.Create, clone, detail: export.SourceOf(clone))))
         {
-            LogCloned(volume.Name, clone.Name, export.SourceOf(clone));
-            return;
+            await TryDropAsync(export, clone);
+            throw new VolumeException($"there is a volume {clone.Name} by now, or {export.SourceOf(clone)} overlaps the directory of one: choose another name");
         }
 
-        await export.TrashAsync(clone);
-        await TryDropAsync(export, clone);
-        throw new VolumeException($"there is a volume {clone.Name} by now, or {export.SourceOf(clone)} overlaps the directory of one: choose another name");
+        await PutInPlaceAsync(restoring);
+        await catalog.EndRestoreAsync(clone, history.Of(EventKind.Clone, clone, detail: $"of {volume.Name}"));
+        LogCloned(volume.Name, clone.Name, export.SourceOf(clone));
+        return clone;
+    }
+
+    async Task PutInPlaceAsync(Volume restoring)
+    {
+        var export = exports.Of(restoring);
+        if (await export.RestoreAsync(restoring, Export.TrashName(restoring)) || await export.ExistsAsync(restoring)) return;
+        throw new VolumeException($"the copy of volume {restoring.Name} is not in the trash of {export.Name} any more: see volman doctor");
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} moved from {Old} to {New}")]
@@ -224,7 +288,7 @@ internal sealed partial class CopyService(
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} cloned as {Clone} at {Path}")]
     partial void LogCloned(string volume, string clone, string path);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What was copied of volume {Volume} cannot be deleted from the trash of {Export} now: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is left of volume {Volume} on {Export} cannot be seen to now: {Reason}")]
     partial void LogLeft(string volume, string export, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} cannot be given back now, and is later: {Reason}")]

@@ -8,6 +8,8 @@ namespace VolumeManager.Copies;
 /// <summary>Copies a directory tree with all that it has: owners, modes, times, links, holes, extended attributes. By cp(1), which knows them all, and shares blocks where the file system can.</summary>
 internal static partial class TreeCopy
 {
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
     /// <param name="target">An empty directory. It becomes as the source is, its own owner and mode too.</param>
     /// <param name="copied">Told of each file and directory.</param>
     /// <exception cref="VolumeException">cp could not; what it said.</exception>
@@ -23,7 +25,26 @@ internal static partial class TreeCopy
             Environment = { ["LC_ALL"] = "C" },
         };
         using var cp = Start(start);
-        await using var stop = cancellation.Register(() => End(cp));
+        try
+        {
+            await FollowAsync(cp, copied, complaint => complaint.Replace(from + "./", "", StringComparison.Ordinal).Replace(to, "", StringComparison.Ordinal), cancellation);
+        }
+        finally
+        {
+            // It finds the directories by our descriptors, which may be other directories' as soon as they are closed.
+            if (!await HasEndedAsync(cp))
+            {
+                source.SetHandleAsInvalid();
+                target.SetHandleAsInvalid();
+            }
+        }
+    }
+
+    /// <summary>Makes what was copied survive power loss.</summary>
+    internal static void Sync(SafeFileHandle target) => LibC.Check(SyncFs(target), "syncfs", "the copy");
+
+    static async Task FollowAsync(Process cp, Action copied, Func<string, string> readable, CancellationToken cancellation)
+    {
         var complaint = "";
         var errors = Task.Run(
             async () =>
@@ -38,8 +59,7 @@ internal static partial class TreeCopy
         await errors.WaitAsync(cancellation);
         await cp.WaitForExitAsync(cancellation);
         cancellation.ThrowIfCancellationRequested();
-        if (cp.ExitCode != 0) throw new VolumeException(complaint.Replace(from + "./", "", StringComparison.Ordinal).Replace(to, "", StringComparison.Ordinal));
-        LibC.Check(SyncFs(target), "syncfs", "the copy");
+        if (cp.ExitCode != 0) throw new VolumeException(readable(complaint));
     }
 
     static Process Start(ProcessStartInfo start)
@@ -54,15 +74,22 @@ internal static partial class TreeCopy
         }
     }
 
-    static void End(Process cp)
+    /// <summary>Ends it. One that waits for a server that is silent ends when the kernel lets it.</summary>
+    static async Task<bool> HasEndedAsync(Process cp)
     {
         try
         {
             cp.Kill();
+            await cp.WaitForExitAsync().WaitAsync(s_patience);
+            return true;
         }
         catch (InvalidOperationException)
         {
-            // It has ended.
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
         }
     }
 

@@ -38,6 +38,8 @@ internal abstract partial class Export
         {
             MakeTrash();
             RemoveStaged(copy);
+            // Whole, and nobody's: who made it ended before the volume had its new place.
+            if (Root.TryRename($"{Trash}/{TrashName(copy)}", Staged(copy))) RemoveStaged(copy);
             _ = Root.TryMake(Staged(copy), (uint)copy.Mode, (uint)copy.Uid, (uint)copy.Gid);
             Quota?.Apply(copy with { Directory = Staged(copy) });
             return Root.Open(Staged(copy), LibC.O_RDONLY);

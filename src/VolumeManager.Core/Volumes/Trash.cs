@@ -46,7 +46,10 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
             // Under its own name it is again what a host that was cut off since takes it for. Under another one that host must know first, or a new volume of the old
             // name would be mounted in its place.
             if (!trashed.Mounts.IsEmpty) throw new VolumeException($"volume {trashed.Name} is still in use on {Holders.Describe(trashed, catalog)}: stop the containers that use it first, or restore it under its own name");
-            await catalog.UntilHeardAsync(trashed, cancellation);
+            await catalog.UntilHeardAsync(
+                trashed,
+                lost => $"volume {trashed.Name} cannot be restored under another name now, for host {lost} was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict {lost}",
+                cancellation);
         }
 
         using var turn = await locks.AcquireAsync(name, cancellation);
@@ -68,10 +71,15 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>Takes a volume in state <c>restoring</c> to its end, which a daemon that was killed halfway has left. The caller holds its lock.</summary>
     internal async Task FinishRestoreAsync(Volume restoring)
     {
-        var entry = await exports.Of(restoring).FindTrashedAsync(restoring, CancellationToken.None);
+        // A copy that was cut off before the volume was given its new place may lie in the trash of the old one. New places are named after the volume.
+        var isInPlace = IsCopied(restoring) && restoring.Directory != restoring.Name;
+        var entry = isInPlace ? null : await exports.Of(restoring).FindTrashedAsync(restoring, CancellationToken.None);
         var name = entry is null ? restoring.Name : Export.NameIn(entry);
         await FinishRestoreAsync(restoring, restoring with { Name = name, Directory = restoring.Adopted ? restoring.Directory : name }, entry);
     }
+
+    /// <summary>Whether its data comes from a copy (<see cref="Copies.CopyRows"/>), and not from its removal.</summary>
+    static bool IsCopied(Volume restoring) => restoring.PurgeAfter is null;
 
     /// <param name="trashed">What it is again if its data cannot be moved.</param>
     /// <param name="entry">Where its data is in the trash; null when it is not there, for it was moved already.</param>
@@ -86,6 +94,8 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
         }
         catch (VolumeException)
         {
+            // What was never removed does not go into the trash: it waits until its data can be put in its place.
+            if (IsCopied(restoring)) throw;
             // Of a server that fell silent nobody knows whether it has moved it: whoever reaches it finishes.
             if (await export.FindTrashedAsync(restoring, CancellationToken.None) is not null || !await export.ExistsAsync(restoring)) await catalog.CancelRestoreAsync(restoring, trashed);
             throw;

@@ -81,7 +81,7 @@ internal static class VolumeRows
             EventRows.AppendIfChanged(entry),
         ]);
 
-    internal static FormattableString InsertUnlessTaken(Volume v)
+    static FormattableString InsertUnlessTaken(Volume v)
     {
         List<object> values =
         [
@@ -131,6 +131,7 @@ internal static class VolumeRows
             ON CONFLICT (id) DO UPDATE
             SET name = CASE WHEN EXISTS (SELECT 1 FROM mounts WHERE volume_id = excluded.id) THEN volumes.name ELSE excluded.name END,
                 state = CASE WHEN EXISTS (SELECT 1 FROM mounts WHERE volume_id = excluded.id) AND volumes.name <> excluded.name THEN 'gone' ELSE excluded.state END,
+                backend = excluded.backend, server = excluded.server, export = excluded.export, adopted = excluded.adopted,
                 directory = excluded.directory, access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, epoch = excluded.epoch,
                 provisioned_at = excluded.provisioned_at, removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
             """,

@@ -41,6 +41,8 @@ internal static class ChangeRoutes
             return new AdoptableAnswer(found, missing);
         })
         {
+            // It makes this host mount what is named.
+            Role = Role.Operator,
             Query =
             [
                 QueryParameter.OneOf("backend", "Where to look: the data root, or an NFS export", "local", "nfs"), QueryParameter.Text("server", "The NFS server"),
