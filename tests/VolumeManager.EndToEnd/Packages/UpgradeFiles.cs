@@ -14,7 +14,8 @@ internal sealed class UpgradeFiles(Host host)
     public Task<string> SchemaAsync() => ReadAsync("SELECT max(MigrationId) FROM __EFMigrationsHistory");
 
     /// <summary>Its history, one event a line.</summary>
-    public Task<string> EventsAsync() => ReadAsync("SELECT * FROM events ORDER BY id");
+    /// <summary>With the columns that the earlier release had.</summary>
+    public Task<string> EventsAsync() => ReadAsync("SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail FROM events ORDER BY id");
 
     /// <summary>All that the catalog holds, and every file of the daemon with its contents; the catalog's own files as SQLite reads them, and of the lock not who had it last.</summary>
     public async Task<string> StateAsync() => $"""
