@@ -13,8 +13,7 @@ internal sealed class UpgradeFiles(Host host)
     /// <summary>The newest migration of the catalog of a single host.</summary>
     public Task<string> SchemaAsync() => ReadAsync("SELECT max(MigrationId) FROM __EFMigrationsHistory");
 
-    /// <summary>Its history, one event a line.</summary>
-    /// <summary>With the columns that the earlier release had.</summary>
+    /// <summary>Its history, one event a line, with the columns that the earlier release had.</summary>
     public Task<string> EventsAsync() => ReadAsync("SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail FROM events ORDER BY id");
 
     /// <summary>All that the catalog holds, and every file of the daemon with its contents; the catalog's own files as SQLite reads them, and of the lock not who had it last.</summary>
