@@ -66,12 +66,12 @@ internal sealed partial class CopyService(
         await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
         if (!isLive || volume.State != VolumeState.Ready) CheckUnused(volume);
         if (dryRun) return wanted;
-        if (!isLive) return await WhileHeldAsync(volume, held => MakeAsync(held.Lost), cancellation);
-        return await MakeAsync(cancellation);
+        if (!isLive) return await WhileHeldAsync(volume, held => MakeAsync(held.Volume, held.Lost), cancellation);
+        return await MakeAsync(volume, cancellation);
 
-        async Task<Volume> MakeAsync(CancellationToken going)
+        async Task<Volume> MakeAsync(Volume source, CancellationToken going)
         {
-            await CopyAsync(volume, wanted, isQuiet: !isLive, progress, going);
+            await CopyAsync(source, wanted, isQuiet: !isLive, progress, going);
             await SettleAsync(newName, wanted, async () =>
             {
                 await exports.Of(wanted).CheckFreeAsync(wanted, going);
