@@ -17,9 +17,11 @@ CREATE DATABASE volman OWNER volman_owner;
 \connect volman
 -- Old versions of the rows that all hosts write can only be cleared away when no transaction is left that might still look at them.
 ALTER ROLE volman_report SET statement_timeout = '5min';
+ALTER ROLE volman_report SET idle_in_transaction_session_timeout = '1min';
 -- To compile a question of a second takes longer than to answer it.
 ALTER ROLE volman_report SET jit = off;
-ALTER ROLE volman_report SET idle_in_transaction_session_timeout = '1min';
+-- What is summed of all volumes stays in memory.
+ALTER ROLE volman_report SET work_mem = '64MB';
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO volman_owner;
 GRANT USAGE ON SCHEMA public TO volman, volman_report;

@@ -207,7 +207,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         {
             await connection.OpenAsync(cancellation);
             // Compiling a report takes longer than running it.
-            await using var bounds = new NpgsqlCommand("SET default_transaction_read_only = on; SET statement_timeout = '110s'; SET jit = off", connection);
+            await using var bounds = new NpgsqlCommand("SET default_transaction_read_only = on; SET statement_timeout = '110s'; SET jit = off; SET work_mem = '64MB'", connection);
             await bounds.ExecuteNonQueryAsync(cancellation);
             return connection;
         }

@@ -25,7 +25,7 @@ internal static partial class ReportTables
         await ReportFill.FillAsync(server, home.Database, volumes, events, samples);
         var size = string.Create(CultureInfo.InvariantCulture, $"{volumes:#,0} volumes, {events:#,0} events, {samples:#,0} samples of usage on {samples / volumes} days, so as many rows by day; 20 hosts");
         run.Report.Table("Reports: the questions of docs/reporting.md",
-            $"Milliseconds to the last row, over one connection, {Times} times after a first one that is listed apart; PostgreSQL with its default settings, but for jit, which the role of docs/postgresql.sql has off.\nThe catalog: {size}.",
+            $"Milliseconds to the last row, over one connection, {Times} times after a first one that is listed apart; PostgreSQL with its default settings, but for jit and work_mem, which are those of the role of docs/postgresql.sql.\nThe catalog: {size}.",
             ["question", "rows", "first", "median", "worst", "target"], await AskAsync(server, home.Database, run.Workspace.Cancelled));
         await using (var volman = await home.StartAndAwaitAsync("h1", ClusterTables.LongLease, alone: true))
         {
@@ -38,7 +38,7 @@ internal static partial class ReportTables
 
     static async Task<List<string[]>> AskAsync(ClusterServer server, string database, CancellationToken cancellation)
     {
-        await using var connection = new NpgsqlConnection(server.ConnectionString(database, throughProxy: false) + ";Options=-c jit=off");
+        await using var connection = new NpgsqlConnection(server.ConnectionString(database, throughProxy: false) + ";Options=-c jit=off -c work_mem=64MB");
         await connection.OpenAsync(cancellation);
         var rows = new List<string[]>();
         foreach (var (title, sql) in Questions())
