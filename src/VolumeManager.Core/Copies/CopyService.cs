@@ -180,14 +180,18 @@ internal sealed partial class CopyService(
         try
         {
             using var source = await from.OpenAsync(volume, cancellation);
-            using var target = await to.StageAsync(copy, cancellation);
+            await to.StageAsync(copy, cancellation);
             var files = 0L;
-            // Who waits hears that it has begun: cp tells of many files at once, and of a large one late.
-            progress(new CopyProgress("copying", 0, volume.UsedFiles));
-            await TreeCopy.RunAsync(source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
-            await _comparisons.RunAsync(() => TreeCopy.Sync(target), cancellation).WaitAsync(cancellation);
+            await to.FillAsync(copy, async target =>
+            {
+                // Who waits hears that it has begun: cp tells of many files at once, and of a large one late.
+                progress(new CopyProgress("copying", 0, volume.UsedFiles));
+                await TreeCopy.RunAsync(source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
+                await _comparisons.RunAsync(() => TreeCopy.Sync(target), cancellation).WaitAsync(cancellation);
+            }, cancellation);
             if (isQuiet)
             {
+                using var target = await to.OpenStagedAsync(copy, cancellation);
                 var compared = 0L;
                 var comparison = new TreeComparison(() => progress(new CopyProgress("verifying", ++compared, files)), cancellation);
                 // A server that falls silent keeps the thread, and nobody else.

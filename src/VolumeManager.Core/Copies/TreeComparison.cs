@@ -7,13 +7,15 @@ using VolumeManager.Volumes;
 
 namespace VolumeManager.Copies;
 
-/// <summary>Compares two directory trees entry by entry and byte by byte: kinds, owners, modes, sizes, times of change, devices, link targets, extended attributes, which names are one file, and contents.</summary>
+/// <summary>Compares two directory trees entry by entry and byte by byte: kinds, owners, modes, sizes, times of change, devices, link targets, extended attributes, which names are one file, and contents.
+/// Times of change are put right first: an NFS server that had lent a file to who wrote it stamps it anew when it gets it back (Linux, nfsd4_finalize_deleg_timestamps), whatever time was set meanwhile.</summary>
 internal sealed partial class TreeComparison(Action compared, CancellationToken cancellation)
 {
     const int MaxDepth = 2000;
     const int BlockSize = 1 << 20;
     const uint Mask = 0x7FF; // STATX_BASIC_STATS
     const int Dontneed = 4; // POSIX_FADV_DONTNEED
+    const long OmitTime = 0x3FFFFFFE; // UTIME_OMIT
 
     // Files with several names: which of the copy is which of the source.
     readonly Dictionary<(uint, uint, ulong), ulong> _sameFile = [];
@@ -46,6 +48,12 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         if ((a.Uid, a.Gid) != (b.Uid, b.Gid)) return Different("owner", $"{a.Uid}:{a.Gid}", $"{b.Uid}:{b.Gid}");
         var kind = a.Mode & LibC.S_IFMT;
         if ((a.RdevMajor, a.RdevMinor) != (b.RdevMajor, b.RdevMinor)) return Different("device", $"{a.RdevMajor}:{a.RdevMinor}", $"{b.RdevMajor}:{b.RdevMinor}");
+        if ((a.ModifiedSeconds, a.ModifiedNanoseconds) != (b.ModifiedSeconds, b.ModifiedNanoseconds))
+        {
+            SetModified(copy, name, a);
+            b = Look(copy, name);
+        }
+
         if ((a.ModifiedSeconds, a.ModifiedNanoseconds) != (b.ModifiedSeconds, b.ModifiedNanoseconds)) return Different("time of change", $"{a.ModifiedSeconds}.{a.ModifiedNanoseconds:D9}", $"{b.ModifiedSeconds}.{b.ModifiedNanoseconds:D9}");
         if (kind != LibC.S_IFDIR && a.Size != b.Size) return Different("size", a.Size, b.Size);
         if (kind != LibC.S_IFDIR && a.Links > 1)
@@ -128,6 +136,13 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         return found;
     }
 
+    static void SetModified(SafeFileHandle directory, byte[] name, LibC.StatxBuffer like)
+    {
+        // The time of the last access stays as it is.
+        long[] times = [0, OmitTime, like.ModifiedSeconds, like.ModifiedNanoseconds];
+        LibC.Check(UtimensAt(directory, [.. name, 0], times, LibC.AT_SYMLINK_NOFOLLOW), "utimensat", Text(name));
+    }
+
     static SafeFileHandle Open(SafeFileHandle directory, byte[] name, int flags) => new(LibC.Check(OpenAt(directory, [.. name, 0], flags | LibC.O_CLOEXEC), "open", Text(name)), ownsHandle: true);
 
     static byte[] ReadLink(SafeFileHandle directory, byte[] name)
@@ -157,6 +172,9 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     private static partial int OpenAt(SafeFileHandle directory, byte[] name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
+    private static partial int UtimensAt(SafeFileHandle directory, byte[] name, long[] times, int flags);
 
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
     private static partial nint ReadLinkAt(SafeFileHandle directory, byte[] name, byte[] target, nint size);

@@ -10,7 +10,7 @@ internal abstract partial class Export
     /// <summary>How the name of a copy ends that is not whole yet.</summary>
     internal const string Copying = ".copying";
 
-    static string Staged(Volume copy) => $"{Trash}/{TrashName(copy)}{Copying}";
+    private protected static string Staged(Volume copy) => $"{Trash}/{TrashName(copy)}{Copying}";
 
     /// <summary>Opens the volume's directory for who copies it.</summary>
     /// <exception cref="VolumeException">It cannot be reached.</exception>
@@ -32,7 +32,7 @@ internal abstract partial class Export
 
     /// <summary>Makes the empty directory of a copy, with its project. What an earlier attempt left there is deleted.</summary>
     /// <exception cref="VolumeException">It cannot be made.</exception>
-    internal Task<SafeFileHandle> StageAsync(Volume copy, CancellationToken cancellation) => RunAsync(copy, () =>
+    internal Task StageAsync(Volume copy, CancellationToken cancellation) => RunAsync(copy, () =>
     {
         try
         {
@@ -42,13 +42,23 @@ internal abstract partial class Export
             if (Root.TryRename($"{Trash}/{TrashName(copy)}", Staged(copy))) RemoveStaged(copy);
             _ = Root.TryMake(Staged(copy), (uint)copy.Mode, (uint)copy.Uid, (uint)copy.Gid);
             Quota?.Apply(copy with { Directory = Staged(copy) });
-            return Root.Open(Staged(copy), LibC.O_RDONLY);
         }
         catch (LinuxException e)
         {
             throw Failed("cannot be copied", copy, e);
         }
     }, cancellation);
+
+    /// <summary>Runs <paramref name="fill"/> with the directory of a copy. Afterwards all is where the data lies, times and owners too, and not with this host alone.</summary>
+    /// <exception cref="VolumeException">It cannot be reached.</exception>
+    internal virtual async Task FillAsync(Volume copy, Func<SafeFileHandle, Task> fill, CancellationToken cancellation)
+    {
+        using var target = await OpenStagedAsync(copy, cancellation);
+        await fill(target);
+    }
+
+    /// <summary>Opens the directory of a copy for who compares it.</summary>
+    internal Task<SafeFileHandle> OpenStagedAsync(Volume copy, CancellationToken cancellation) => OpenAsync(copy with { Directory = Staged(copy) }, cancellation);
 
     /// <summary>The copy is whole: from now on it is found where a restoration takes it from.</summary>
     internal Task EndStagingAsync(Volume copy) => RunAsync(copy, () =>

@@ -74,7 +74,7 @@ internal sealed class ExportTable
     /// <param name="mounted">The volumes that are mounted here.</param>
     internal async Task UnmountIdleAsync(IEnumerable<Volume> mounted)
     {
-        var needed = mounted.Select(Of).OfType<NfsExport>().Select(e => e.MountPoint).ToHashSet(StringComparer.Ordinal);
+        var needed = mounted.Select(Of).OfType<NfsExport>().Select(e => e.MountPoint).Concat(_nfs.Values.SelectMany(e => e.CopyMountPoints)).ToHashSet(StringComparer.Ordinal);
         var known = _nfs.Values.ToDictionary(e => e.MountPoint, StringComparer.Ordinal);
         foreach (var place in MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !needed.Contains(p)).ToList())
         {
@@ -93,7 +93,7 @@ internal sealed class ExportTable
     /// <summary>Mounts of exports that an earlier daemon left, and that no volume mounted here lies on.</summary>
     internal IReadOnlyList<string> FindLeftovers(IEnumerable<Volume> mounted)
     {
-        var ours = mounted.Select(Of).OfType<NfsExport>().Concat(_nfs.Values).Select(e => e.MountPoint).ToHashSet(StringComparer.Ordinal);
+        var ours = mounted.Select(Of).OfType<NfsExport>().Concat(_nfs.Values).SelectMany(e => e.CopyMountPoints.Prepend(e.MountPoint)).ToHashSet(StringComparer.Ordinal);
         return [.. MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !ours.Contains(p)).Distinct(StringComparer.Ordinal)];
     }
 

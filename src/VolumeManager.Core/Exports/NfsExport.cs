@@ -9,7 +9,7 @@ namespace VolumeManager.Exports;
 /// The backend <c>nfs</c>: one export of one server with one set of options, which the kernel mounts once for this host, at its first use. The volumes are binds of its
 /// directories. A server that hangs holds some threads of this export's own, and nothing else.
 /// </summary>
-internal sealed class NfsExport : Export
+internal sealed partial class NfsExport : Export
 {
     const int MaxThreads = 4;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
@@ -201,15 +201,21 @@ internal sealed class NfsExport : Export
 
     void Mount()
     {
+        var (server, _) = _address;
+        MountAt(_mountPoint, _options);
+        _mountedFrom = server;
+        Volatile.Write(ref _mounts, _mounts + 1);
+    }
+
+    void MountAt(string mountPoint, NfsOptions options)
+    {
         var (server, local) = _address;
         // From here on the kernel does what mount.nfs does: it knows no names, and wants to be told where it is called back (NFS 4.0).
-        var data = $"{_options.Data},addr={server}{(_options.IsVersion3 ? $",mountaddr={server}" : $",clientaddr={local}")}";
-        Directory.CreateDirectory(_mountPoint);
+        var data = $"{options.Data},addr={server}{(options.IsVersion3 ? $",mountaddr={server}" : $",clientaddr={local}")}";
+        Directory.CreateDirectory(mountPoint);
         try
         {
-            LibC.Check(LibC.Mount(Source, _mountPoint, _options.IsVersion3 ? "nfs" : "nfs4", _options.Flags, data), "mount", Source);
-            _mountedFrom = server;
-            Volatile.Write(ref _mounts, _mounts + 1);
+            LibC.Check(LibC.Mount(Source, mountPoint, options.IsVersion3 ? "nfs" : "nfs4", options.Flags, data), "mount", Source);
         }
         catch (LinuxException e) when (e.Errno == LibC.EACCES)
         {

@@ -89,6 +89,9 @@ internal sealed record NfsOptions
         throw new FormatException($"has {Quoted.Text(option)}, which is not allowed: use {string.Join(", ", s_choices.Keys.Concat(s_numbers.Keys).Select(k => k + "=").Concat(s_alternatives.SelectMany(a => a)).Order(StringComparer.Ordinal))}");
     }
 
+    /// <summary>The same for a mount that shares nothing with others of the same export: when it goes, the kernel keeps nothing of it.</summary>
+    internal NfsOptions Apart => new(With(_options, "nosharecache"));
+
     /// <summary>All that are in force, as nfs(5) writes them.</summary>
     internal string Text => string.Join(',', _options.Select(o => o.Value.Length == 0 ? o.Key : $"{o.Key}={o.Value}"));
 
