@@ -1,8 +1,26 @@
+using System.Runtime.InteropServices;
+
 namespace VolumeManager.Linux;
 
 /// <summary>Whether what this process mounts is seen outside its mount namespace.</summary>
-internal static class MountPropagation
+internal static partial class MountPropagation
 {
+    const short Priority = 2; // POLLPRI
+
+    /// <summary>Calls <paramref name="changed"/> whenever something was mounted or unmounted where process 1 is (proc_pid_mountinfo(5)), and every <paramref name="interval"/>. Blocks until cancelled.</summary>
+    internal static void Watch(Action changed, TimeSpan interval, CancellationToken cancellation)
+    {
+        using var table = File.OpenHandle("/proc/1/mountinfo");
+        PollEntry[] entries = [new() { File = (int)table.DangerousGetHandle(), Events = Priority }];
+        for (var last = Environment.TickCount64; !cancellation.IsCancellationRequested;)
+        {
+            // Interrupted, it returns early, and does no harm.
+            if (Poll(entries, (nuint)entries.Length, milliseconds: 500) <= 0 && Environment.TickCount64 - last < interval.TotalMilliseconds) continue;
+            last = Environment.TickCount64;
+            changed();
+        }
+    }
+
     /// <summary>True when process 1 shares our namespace, or a peer group at <paramref name="directory"/> brings our mounts there (mount_namespaces(7)).</summary>
     internal static bool ReachesInit(string directory)
     {
@@ -18,4 +36,15 @@ internal static class MountPropagation
             return true;
         }
     }
+
+    [StructLayout(LayoutKind.Sequential)]
+    struct PollEntry
+    {
+        internal int File;
+        internal short Events;
+        internal short Found;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int Poll([In, Out] PollEntry[] entries, nuint count, int milliseconds);
 }

@@ -10,6 +10,8 @@ internal static class ManagedPlugin
     // `docker plugin enable` gives up after some ten seconds. An engine that starts anew gets a new attempt after this.
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+
     internal static Option<bool> Flag() => new("--managed-plugin")
     {
         Description = "Run as an engine's managed plugin: serve no other state directory than before, and when it cannot start say why and wait for SIGTERM, for the engine would start it anew at once",
@@ -58,24 +60,48 @@ internal static class ManagedPlugin
         throw new CutOffException($"what is mounted under {settings.MountRoot} would not be seen by the engine: ending, to be started anew with a mount that is");
     }
 
+    /// <summary>The engine may take the mount away a moment after this program has looked. Ends what is served then.</summary>
+    static void Watch(Settings settings, CancellationTokenSource over)
+    {
+        try
+        {
+            MountPropagation.Watch(() => EndIfCutOff(settings), LookInterval, over.Token);
+        }
+        catch
+        {
+            over.Cancel();
+            throw;
+        }
+    }
+
     sealed class CutOffException(string message) : VolumeException(message);
 
     /// <summary>An engine starts a plugin that ends anew at once, without a pause and without end, and that in the middle of an <c>enable</c> that waits for its socket.
     /// So one that cannot start waits until the engine has given up and ends it.</summary>
-    internal static async Task ServeAsync(Func<(Settings Settings, LogSettings Log)> bind, Func<(Settings Settings, LogSettings Log), Task> serve)
+    internal static async Task ServeAsync(Func<(Settings Settings, LogSettings Log)> bind, Func<(Settings Settings, LogSettings Log), CancellationToken, Task> serve, CancellationToken cancellation)
     {
         try
         {
             var bound = bind();
             Recognise(bound.Settings);
             EndIfCutOff(bound.Settings);
-            await serve(bound);
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var watching = Task.Factory.StartNew(() => Watch(bound.Settings, over), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            try
+            {
+                await serve(bound, over.Token);
+            }
+            finally
+            {
+                await over.CancelAsync();
+                await watching;
+            }
         }
         catch (Exception e) when (e is VolumeException and not CutOffException or Catalog.CatalogSchemaException)
         {
             await Console.Error.WriteLineAsync($"volman: {e.Message}");
             // SIGTERM ends it before.
-            await Task.Delay(Patience);
+            await Task.Delay(Patience, CancellationToken.None);
             throw;
         }
     }

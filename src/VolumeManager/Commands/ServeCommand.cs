@@ -29,8 +29,8 @@ internal static partial class ServeCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
             (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
-            Task Serve((Settings Settings, LogSettings Log) bound) => RunAsync(bound.Settings, bound.Log, cancellation);
-            return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve) : Serve(Bind());
+            Task Serve((Settings Settings, LogSettings Log) bound, CancellationToken over) => RunAsync(bound.Settings, bound.Log, over);
+            return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve, cancellation) : Serve(Bind(), cancellation);
         }));
         return command;
     }

@@ -89,6 +89,10 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
 
     public async Task<string> InsideAsync(params IEnumerable<string> command) => (await _machine.RunAsync(Engine.Deadline, command)).MustSucceed().Output;
 
+    /// <summary>Unmounts on the host what the engine has mounted for the plugin's mounts. The plugin has its own still.</summary>
+    public async Task TakePropagatedMountAsync() => await InsideAsync(
+        "umount", "--lazy", Folder[$"docker/plugins/{await DockerAsync($"plugin inspect --format {{{{.Id}}}} {Plugin}")}/propagated-mount"]);
+
     public Task<PluginRegistry> StartRegistryAsync() => PluginRegistry.StartAsync(_machine);
 
     public async Task<bool> IsEnabledAsync() => await DockerAsync($"plugin inspect --format {{{{.Enabled}}}} {Plugin}") == "true";

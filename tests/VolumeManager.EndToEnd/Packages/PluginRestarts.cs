@@ -111,7 +111,27 @@ public sealed class PluginRestarts(PluginHosts hosts, ITestOutputHelper output)
         await scene.DockerAsync("stop survives");
         await scene.IsMountedAsync(volume, count: 0);
         await scene.RemoveContainersAsync();
+        // An engine 20.10 that finds a running plugin although it has no live-restore ends it, starts it anew, unmounts its directory in between or after (HandleExitEvent), and may panic over that.
+        await scene.DockerAsync($"plugin disable --force {PluginHost.Plugin}");
         await RestartAsync(scene, liveRestore: false);
+        await scene.DockerAsync($"plugin enable {PluginHost.Plugin}");
+        await scene.EndsCleanAsync();
+    }
+
+    /// <summary>What an engine 20.10 does at times, after a kill, to a plugin that it has just started anew: what is mounted then would reach no container.</summary>
+    [Theory, InstalledPluginEngine, PluginEngine28]
+    public async Task Without_its_propagated_mount_it_is_started_anew_and_containers_get_the_data(EngineKind engine)
+    {
+        await using var scene = await hosts.SceneAsync(engine, output);
+        var volume = await scene.CreateVolumeAsync();
+        await scene.RunAsync($"--volume {volume}:/x", "echo before > /x/file");
+
+        var cutOff = scene.Host.Volman!.Value;
+        await scene.Host.TakePropagatedMountAsync();
+        await scene.TimeAsync("The engine starts it anew", () => Poll.UntilAsync("another one runs", () => scene.Host.Volman is { } now && now != cutOff));
+
+        Assert.Equal("before", await scene.RunAsync($"--volume {volume}:/x", "cat /x/file; echo after > /x/file"));
+        Assert.Equal("after", (await File.ReadAllTextAsync(Path.Combine(scene.DataOf(volume), "file"))).Trim());
         await scene.EndsCleanAsync();
     }
 
