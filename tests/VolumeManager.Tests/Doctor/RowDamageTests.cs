@@ -101,4 +101,28 @@ public sealed class RowDamageTests : IAsyncLifetime
         using var asks = OperatorClient.Of(Host);
         Assert.Equal("w", Assert.Single(await asks.TrashAsync()).GetProperty("name").GetString());
     }
+
+    [Fact]
+    public async Task A_restoration_that_nobody_ends_is_ended()
+    {
+        Assert.Equal("", await Host.Engine.CreateAsync("w"));
+        Assert.Equal("", await Host.Engine.MountAsync("w", "x"));
+        await File.WriteAllTextAsync(Host.TargetOf("w") + "/f", "data");
+        Assert.Equal("", await Host.Engine.UnmountAsync("w", "x"));
+        Assert.Equal("", await Host.Engine.RemoveAsync("w"));
+        await using (var db = Host.OpenCatalog())
+        {
+            var before = DateTime.UtcNow.AddHours(-1);
+            Assert.Equal(1, await db.Database.ExecuteSqlAsync($"UPDATE volumes SET state = 'restoring', removed_at = {before} WHERE name = 'w'"));
+        }
+
+        // As with a removal.
+        if (!TestHost.IsGlobal) Assert.Equal("volume-differs", Assert.Single((await Host.RepairAsync()).Repaired).Code);
+        else await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "restore-unfinished"), "it is found");
+        await Host.HealsAsync("restore-unfinished", "warning", "volume w has been restoring since ", "takes it to its end");
+        Assert.Equal("", await Host.Engine.MountAsync("w", "x"));
+        Assert.Equal("data", await File.ReadAllTextAsync(Host.TargetOf("w") + "/f"));
+        using var asks = OperatorClient.Of(Host);
+        Assert.Empty(await asks.TrashAsync());
+    }
 }
