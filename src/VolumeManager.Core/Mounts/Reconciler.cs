@@ -154,6 +154,19 @@ internal sealed partial class Reconciler(
         },
         cancellation);
 
+    /// <summary>Whether this host has nothing but claims of a volume that another one has taken: nothing is mounted, and no container has it.</summary>
+    internal async Task<bool> IsGivenUpEntirelyAsync(Volume volume, CancellationToken cancellation) =>
+        mounts.IsGivenUp(volume) && !Mounter.IsMounted(mounts.TargetOf(volume.Name)) && !await mounts.IsHeldByContainerAsync(volume, cancellation);
+
+    /// <summary>Drops those claims. Not done in a pass: until its Unmount comes Status says of a volume that it was given up.</summary>
+    internal Task DropGivenUpAsync(string name, CancellationToken cancellation) => TryAsync(
+        name,
+        async n =>
+        {
+            if (index.TryFind(n, out var volume) && await IsGivenUpEntirelyAsync(volume, cancellation)) await DropHeldAsync(n, _ => true, "another host has taken the volume and no container holds it");
+        },
+        cancellation);
+
     Task DropAsync(string name, Func<Mount, bool> isStale, string why) => TryAsync(name, n => DropHeldAsync(n, isStale, why), CancellationToken.None);
 
     async Task DropHeldAsync(string name, Func<Mount, bool> isStale, string why)
