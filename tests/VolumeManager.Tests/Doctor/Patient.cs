@@ -14,7 +14,7 @@ internal static class Patient
     internal sealed record Told(string Code, string Severity, string Subject, string Problem, string Cure, bool Repairable, bool NeedsConsent, string? Failure)
     {
         internal static IReadOnlyList<Told> ListOf(JsonElement answer, string key) => [.. answer.GetProperty(key).EnumerateArray().Select(f => new Told(
-            f.GetProperty("code").GetString()!, f.GetProperty("severity").GetString()!, f.GetProperty("subject").GetString()!, f.GetProperty("problem").GetString()!, f.GetProperty("cure").GetString()!,
+            Assert.Single(DocumentedCodes.All, code => code == f.GetProperty("code").GetString()), f.GetProperty("severity").GetString()!, f.GetProperty("subject").GetString()!, f.GetProperty("problem").GetString()!, f.GetProperty("cure").GetString()!,
             f.GetProperty("repairable").GetBoolean(), f.GetProperty("needs_consent").GetBoolean(), f.GetProperty("failure").GetString()))];
     }
 
