@@ -14,6 +14,8 @@ internal sealed class MountChecks(HostDaemon daemon)
 
     internal async IAsyncEnumerable<Finding> LookAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
+        // What the last pass found may be a minute old.
+        await daemon.Reconciler.FindLostAsync();
         var table = MountInfo.Read();
         foreach (var volume in _index.All.Where(HasClaims).Where(v => IsSuspect(v, table)).ToList())
         {

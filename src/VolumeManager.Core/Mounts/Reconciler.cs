@@ -80,12 +80,20 @@ internal sealed partial class Reconciler(
     /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>
     async Task SeeToExportsAsync()
     {
-        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
-        var mounted = index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name)).ToList();
-        await Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync).Append(UnmountIdleAsync()));
-
-        async Task UnmountIdleAsync() => await PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted));
+        var mounted = FindMounted();
+        await Task.WhenAll(FindLostAsync(mounted), PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted)));
     }
+
+    List<Volume> FindMounted()
+    {
+        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        return [.. index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name))];
+    }
+
+    /// <summary>Asks the servers at once which mounts they know no more.</summary>
+    internal Task FindLostAsync() => FindLostAsync(FindMounted());
+
+    Task FindLostAsync(IReadOnlyList<Volume> mounted) => Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync));
 
     Task FindLostAsync(IGrouping<Exports.NfsExport, Volume> export) => PatientlyAsync(export.Key.Name, async () =>
     {
