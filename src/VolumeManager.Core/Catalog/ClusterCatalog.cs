@@ -74,6 +74,10 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     internal override DateTime? LeaseExpiresAt => _membership.LeaseExpiresAt;
     internal override DateTime Now => _membership.Now;
     internal override DateTime? StaleSince => _link.StaleSince;
+
+    /// <summary>Why the database could not be asked, when it last could not.</summary>
+    internal string AwayReason => _link.Reason;
+
     internal override HostInfo InfoOf(Guid host) => _membership.InfoOf(host);
 
     internal override async ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation)

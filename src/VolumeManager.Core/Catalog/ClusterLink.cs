@@ -28,6 +28,14 @@ internal sealed class ClusterLink(DateTime now, TimeSpan patience)
     /// <summary>Since when what is known may be out of date; null when online.</summary>
     internal DateTime? StaleSince => IsOnline ? null : _since;
 
+    internal string Reason
+    {
+        get
+        {
+            lock (_gate) return _reason;
+        }
+    }
+
     /// <param name="failure">What tells that it is lost.</param>
     internal void Lost(Exception failure, DateTime at)
     {

@@ -24,8 +24,8 @@ internal sealed class ClusterChecks(HostDaemon daemon)
         if (catalog.StaleSince is { } since)
         {
             yield return new Finding(
-                "catalog-away", Severity.Error, catalog.Name, $"this host is out of touch with the catalog since {since:u}, and has {untold} events to tell it: it answers from its own ledger, and makes, removes and mounts exclusively nothing",
-                "see to the database and the way to it: volman's log has the reason");
+                "catalog-away", Severity.Error, catalog.Name, $"this host is out of touch with the catalog since {since:u} ({catalog.AwayReason}), and has {untold} events to tell it: it answers from its own ledger, and makes, removes and mounts exclusively nothing",
+                "see to the database and the way to it");
             yield break;
         }
 

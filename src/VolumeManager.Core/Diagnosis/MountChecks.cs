@@ -14,6 +14,8 @@ internal sealed class MountChecks(HostDaemon daemon)
 
     internal async IAsyncEnumerable<Finding> LookAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
+        // What the last pass found may be a minute old.
+        await daemon.Reconciler.FindLostAsync();
         var table = MountInfo.Read();
         foreach (var volume in _index.All.Where(HasClaims).Where(v => IsSuspect(v, table)).ToList())
         {
@@ -77,7 +79,10 @@ internal sealed class MountChecks(HostDaemon daemon)
 
         if (_mounts.IsGivenUp(volume))
         {
-            return Found("volume-taken", Severity.Error, $"another host has taken volume {volume.Name} while this one was lost, and containers of this host may still use it", "stop the containers of this host that use it");
+            var isUsed = !await daemon.Reconciler.IsGivenUpEntirelyAsync(volume, cancellation);
+            return Found(
+                "volume-taken", Severity.Error, $"another host has taken volume {volume.Name} while this one was lost, and {(isUsed ? "containers of this host may still use it" : "its claims of this host were never taken back")}",
+                isUsed ? "stop the containers of this host that use it" : "drops these claims, for no container uses the volume", isUsed ? null : token => daemon.Reconciler.DropGivenUpAsync(volume.Name, token));
         }
 
         if (!volume.IsLiving)

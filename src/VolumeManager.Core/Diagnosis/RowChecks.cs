@@ -23,7 +23,7 @@ internal sealed class RowChecks(HostDaemon daemon)
 
         var stored = await ReadClaimsAsync(null, cancellation);
         var own = _index.All.Where(v => v.IsMountedOn(daemon.Host.Id)).ToList();
-        var ids = own.SelectMany(v => v.Mounts).Where(_index.IsOwn).Select(KeyOf).Except(stored.Select(c => c.Key))
+        var ids = own.Where(IsToldOf).SelectMany(v => v.Mounts).Where(_index.IsOwn).Select(KeyOf).Except(stored.Select(c => c.Key))
             .Concat(stored.Select(c => c.Key).Except(own.SelectMany(v => v.Mounts).Select(KeyOf))).Select(key => key.VolumeId).Distinct().ToList();
         foreach (var id in ids)
         {
@@ -31,6 +31,9 @@ internal sealed class RowChecks(HostDaemon daemon)
             if (await daemon.Locks.LookAsync(name, () => LookAtClaimsAsync(id, name, cancellation), cancellation) is { } finding) yield return finding;
         }
     }
+
+    /// <summary>Claims of what another host has taken, or of what is gone, stay out of the catalog, and are told by other checks.</summary>
+    bool IsToldOf(Volume volume) => !daemon.Mounts.IsGivenUp(volume) && volume.State != VolumeState.Gone;
 
     /// <returns>Null when this host knows the volume as the catalog has it, or knows something later.</returns>
     string? WhatDiffers(Volume? row, Volume? known)
@@ -67,7 +70,7 @@ internal sealed class RowChecks(HostDaemon daemon)
 
     async Task<Finding?> LookAtClaimsAsync(Guid id, string name, CancellationToken cancellation)
     {
-        var own = _index.OwnOf(id).Select(KeyOf).ToHashSet();
+        var own = _index.All.FirstOrDefault(v => v.Id == id) is { } volume && IsToldOf(volume) ? _index.OwnOf(id).Select(KeyOf).ToHashSet() : [];
         var stored = (await ReadClaimsAsync(id, cancellation)).ConvertAll(c => c.Key);
         if (own.SetEquals(stored)) return null;
         return new Finding(

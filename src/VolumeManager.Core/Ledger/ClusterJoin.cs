@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
@@ -261,13 +262,40 @@ internal sealed partial class ClusterJoin(
         while (link.Release(id));
     }
 
+    /// <summary>Delivers the events that the catalog has not heard. History that the database refuses is kept for the next time, and keeps this host from nothing.</summary>
     async Task DeliverAsync()
     {
-        while (await ledger.ReadUntoldAsync(Batch) is { Count: > 0 } untold)
+        var refused = 0;
+        while (await ledger.ReadUntoldAsync(refused, Batch) is { Count: > 0 } untold)
+        {
+            var told = await TellEventsAsync(untold);
+            if (told.Count == 0) return;
+            await ledger.ForgetToldAsync(told);
+            refused += untold.Count - told.Count;
+        }
+    }
+
+    /// <returns>Those that the catalog has taken.</returns>
+    async Task<List<Event>> TellEventsAsync(List<Event> untold)
+    {
+        try
         {
             await database.ApplyAsync(Change.All([.. untold.Select(EventRows.Append), membership.Prolong]));
-            await ledger.ForgetToldAsync(untold);
+            return untold;
         }
+        catch (VolumeException e) when (e is not CatalogAwayException && e.InnerException is PostgresException refusal)
+        {
+            // One by one they would wait as long for what is locked.
+            if (untold.Count == 1 || refusal.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
+            {
+                LogEventNotTold(untold[0].Kind, untold[0].VolumeName ?? untold[0].Host, e.Message);
+                return [];
+            }
+        }
+
+        var told = new List<Event>();
+        foreach (var one in untold) told.AddRange(await TellEventsAsync([one]));
+        return told;
     }
 
     /// <summary>Volumes that this host has mounted, and that are not its own to mount any more: removed, or given to another host while this one was away.</summary>
@@ -321,6 +349,9 @@ internal sealed partial class ClusterJoin(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A turn of keeping this host in its cluster failed; the next one comes")]
     partial void LogFailed(Exception failure);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's catalog cannot be told an event ({Kind} of {Subject}) now, it is kept for the next heartbeat: {Reason}")]
+    partial void LogEventNotTold(string kind, string subject, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's catalog cannot be told of {Volume} now, it is told with the next heartbeat: {Reason}")]
     partial void LogNotTold(string volume, string reason);

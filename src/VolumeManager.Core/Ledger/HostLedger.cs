@@ -71,11 +71,12 @@ internal sealed partial class HostLedger : IDisposable
     internal void RaiseGeneration(ThisHost host, long generation, Event untold) => _file.Post(Change.Quiet(HostRows.SetGeneration(host, generation), EventRows.Append(untold)));
 
     /// <summary>The events that the shared catalog has perhaps not heard, oldest first.</summary>
-    internal Task<List<Event>> ReadUntoldAsync(int limit) => _file.ReadAsync(async db =>
+    /// <param name="skip">How many of them are passed over.</param>
+    internal Task<List<Event>> ReadUntoldAsync(int skip, int limit) => _file.ReadAsync(async db =>
     {
         var events = new List<Event>();
         await db.ReadAsync(
-            $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail, mounted_at, actor FROM events ORDER BY id LIMIT {limit}",
+            $"SELECT id, operation, at, host, volume_id, volume_name, kind, caller_id, duration_ms, error, detail, mounted_at, actor FROM events ORDER BY id LIMIT {limit} OFFSET {skip}",
             row => events.Add(EventRows.Read(row, row.GetGuid(1))));
         return events;
     }, CancellationToken.None);

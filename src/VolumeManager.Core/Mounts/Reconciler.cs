@@ -80,12 +80,20 @@ internal sealed partial class Reconciler(
     /// <summary>Finds the mounts that a server does not know any more, and unmounts exports that are not needed. A server that is silent keeps nobody waiting.</summary>
     async Task SeeToExportsAsync()
     {
-        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
-        var mounted = index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name)).ToList();
-        await Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync).Append(UnmountIdleAsync()));
-
-        async Task UnmountIdleAsync() => await PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted));
+        var mounted = FindMounted();
+        await Task.WhenAll(FindLostAsync(mounted), PatientlyAsync("exports", () => exports.UnmountIdleAsync(mounted)));
     }
+
+    List<Volume> FindMounted()
+    {
+        var places = MountedHere().Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        return [.. index.All.Where(v => HasMountsHere(v) || places.Contains(v.Name))];
+    }
+
+    /// <summary>Asks the servers at once which mounts they know no more.</summary>
+    internal Task FindLostAsync() => FindLostAsync(FindMounted());
+
+    Task FindLostAsync(IReadOnlyList<Volume> mounted) => Task.WhenAll(exports.OnNfs(mounted).Select(FindLostAsync));
 
     Task FindLostAsync(IGrouping<Exports.NfsExport, Volume> export) => PatientlyAsync(export.Key.Name, async () =>
     {
@@ -151,6 +159,19 @@ internal sealed partial class Reconciler(
         async n =>
         {
             if (index.TryFind(n, out var volume) && !await mounts.IsHeldByContainerAsync(volume, cancellation)) await DropHeldAsync(n, m => m.MountedAt <= before, why);
+        },
+        cancellation);
+
+    /// <summary>Whether this host has nothing but claims of a volume that another one has taken: nothing is mounted, and no container has it.</summary>
+    internal async Task<bool> IsGivenUpEntirelyAsync(Volume volume, CancellationToken cancellation) =>
+        mounts.IsGivenUp(volume) && !Mounter.IsMounted(mounts.TargetOf(volume.Name)) && !await mounts.IsHeldByContainerAsync(volume, cancellation);
+
+    /// <summary>Drops those claims. Not done in a pass: until its Unmount comes Status says of a volume that it was given up.</summary>
+    internal Task DropGivenUpAsync(string name, CancellationToken cancellation) => TryAsync(
+        name,
+        async n =>
+        {
+            if (index.TryFind(n, out var volume) && await IsGivenUpEntirelyAsync(volume, cancellation)) await DropHeldAsync(n, _ => true, "another host has taken the volume and no container holds it");
         },
         cancellation);
 

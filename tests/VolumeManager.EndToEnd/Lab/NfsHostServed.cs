@@ -126,6 +126,21 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
         await scene.One.ShAsync($"umount {Share}; rm /srv/share.img");
     }
 
+    [LabFact]
+    public async Task A_host_whose_NFS_server_was_stopped_is_told_by_the_doctor_that_it_serves_nobody()
+    {
+        await using var scene = await ServedAsync();
+        await scene.One.IsWellAsync("export-unserved");
+        await scene.One.ShAsync("rpc.nfsd 0");
+        await Poll.UntilAsync("the next pass has seen it", async () => (await scene.One.DiagnoseAsync("export-unserved")).Count > 0);
+        await scene.One.TellsAsync("export-unserved", "error", $"this host does not serve h1:{Share} to the others as it should (the kernel's NFS server does not run: start it", "it is tried again each second");
+        await scene.One.ShAsync("start-nfs bare");
+        await scene.One.IsWellAsync("export-unserved");
+        var volume = await scene.CreateVolumeAsync(scene.Two, OnShare);
+        Assert.Equal("written", await scene.Two.RunAsync(volume, "echo written > /x/f; cat /x/f"));
+        await EndsCleanAsync(scene);
+    }
+
     async Task<LabScene> ServedAsync(string prepare = "")
     {
         var scene = await lab.SceneAsync(output);

@@ -1,5 +1,6 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
+using VolumeManager.Tests.Doctor;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
@@ -87,6 +88,25 @@ public sealed class PublishedExportTests : IAsyncDisposable
         _exportfs.Export(_directory, "192.0.2.9");
         await TestHost.EventuallyAsync(() => Task.FromResult(_exportfs.Table.Contains(table[0])), "its line is back");
         Assert.Contains("/other 192.0.2.1(rw)", _exportfs.Table);
+    }
+
+    [Fact]
+    public async Task What_keeps_it_from_being_served_is_told_by_the_doctor_until_it_is_served_again()
+    {
+        await StartAsync(2);
+        Assert.Empty(await Server.DiagnoseAsync());
+        _exportfs.IsBroken = true;
+        File.Delete(_exportfs.Places.Table);
+        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count > 0, "it is found");
+        await Server.TellsAsync("export-unserved", "error", "this host does not serve served.invalid:/e to the others as it should (", "it is tried again each second");
+        Assert.Contains("exportfs: out of order", (await Server.FindOneAsync("export-unserved", "error")).Problem, StringComparison.Ordinal);
+        _exportfs.IsBroken = false;
+        await LetInAsync("192.0.2.1");
+        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count == 0, "nothing is wrong any more");
+
+        await File.WriteAllTextAsync($"{_exportfs.Places.Server}/threads", "0\n");
+        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count > 0, "it is found");
+        await Server.TellsAsync("export-unserved", "error", "(the kernel's NFS server does not run: start it", "it is tried again each second");
     }
 
     [Fact]

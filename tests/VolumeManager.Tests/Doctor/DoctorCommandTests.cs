@@ -29,6 +29,7 @@ public sealed class DoctorCommandTests : IAsyncLifetime
         Assert.Equal((0, "Nothing is wrong with host test-host.\n", ""), (ended.ExitCode, ended.Output, ended.Errors));
         ended = await RunAsync("--ignore", "engine-unreachable");
         Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.EndsWith($"not for {Host.Settings.Socket}", Assert.Single(await Host.FindAllAsync("socket-elsewhere", "note")).Problem, StringComparison.Ordinal);
         Assert.Matches("^NOTE      socket-elsewhere  /.*v.sock\n    Engines look for .*\n    By hand: .*\nHost test-host: 1 note; 0 can be repaired with --repair.\n$", ended.Output);
     }
 
@@ -80,28 +81,19 @@ public sealed class DoctorCommandTests : IAsyncLifetime
     {
         var settings = Host.Settings;
         await Host.StopAsync();
-        var variables = new Dictionary<string, string>
-        {
-            ["VOLMAN_STATE_DIR"] = settings.StateDirectory,
-            ["VOLMAN_DATA_ROOT"] = settings.DataRoot,
-            ["VOLMAN_MOUNT_ROOT"] = settings.MountRoot,
-            ["VOLMAN_SOCKET"] = settings.Socket,
-            ["VOLMAN_ADMIN_SOCKET"] = settings.AdminSocket,
-            ["VOLMAN_DATABASE"] = settings.Database,
-        };
         string[] doctor = ["doctor", "--ignore", "mounts-unseen"];
-        var ended = await VolmanProcess.RunAsync(doctor, variables);
+        var ended = await VolmanProcess.RunAsync(doctor, Patient.Variables(Host));
         Assert.Equal((3, ""), (ended.ExitCode, ended.Errors));
         Assert.Matches($"^ERROR     daemon-away  {settings.AdminSocket}\n    The daemon cannot be asked .no volman answers on .*, so only its set-up was looked at.\n    By hand: start volman serve, or see its log.\nNOTE      socket-elsewhere .*\n.*\n.*\nHost [^ ]+: 1 error, 1 note; 0 can be repaired with --repair.\n$", ended.Output);
 
         File.Move(settings.DataRoot + "/.volman-root", settings.StateDirectory + "/away");
         Directory.Move(settings.DataRoot, settings.DataRoot + ".away");
-        var nowhere = new Dictionary<string, string>(variables) { ["VOLMAN_DATABASE"] = "Host=/nowhere;Database=volman;Password=secret" };
-        ended = await VolmanProcess.RunAsync(doctor, nowhere);
-        Assert.Equal(3, ended.ExitCode);
-        Assert.Contains($"ERROR     directory-absent  {settings.DataRoot}\n", ended.Output, StringComparison.Ordinal);
-        Assert.Contains("ERROR     catalog-away  volman on /nowhere\n", ended.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", ended.Output, StringComparison.Ordinal);
+        const string nowhere = "Host=/nowhere;Database=volman;Password=secret";
+        Assert.Equal(settings.AdminSocket, Assert.Single(await Host.FindAloneAsync("daemon-away", "error", nowhere)).Subject);
+        var absent = Assert.Single(await Host.FindAloneAsync("directory-absent", "error", nowhere));
+        Assert.Equal(($"the directory {settings.DataRoot} is not there", false), (absent.Problem, absent.Repairable));
+        Assert.Equal("volman on /nowhere", Assert.Single(await Host.FindAloneAsync("catalog-away", "error", nowhere)).Subject);
+        Assert.DoesNotContain("secret", string.Join('\n', await Host.DiagnoseAloneAsync(nowhere)), StringComparison.Ordinal);
     }
 
     [Fact]

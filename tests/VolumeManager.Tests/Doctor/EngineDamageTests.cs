@@ -1,5 +1,3 @@
-using System.Text.Json;
-using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Doctor;
@@ -78,9 +76,10 @@ public sealed class EngineDamageTests : IAsyncLifetime
     {
         Engine.Volumes.Add("lost");
         Engine.Containers.Add(("old", "exited", "lost-too", "v"));
-        var found = await Host.DiagnoseAsync();
+        var found = await Host.FindAllAsync("volume-unknown", "warning");
         Assert.Equal(["volume lost", "volume lost-too"], found.Select(f => f.Subject));
-        Assert.All(found, f => Assert.Equal(("volume-unknown", "warning", false), (f.Code, f.Severity, f.Repairable)));
+        Assert.All(found, f => Assert.False(f.Repairable));
+        Assert.Equal(found, (await Host.RepairAsync()).Left);
         Assert.EndsWith("(of container old), and the catalog does not", found[1].Problem, StringComparison.Ordinal);
     }
 
@@ -88,10 +87,8 @@ public sealed class EngineDamageTests : IAsyncLifetime
     public async Task An_engine_that_does_not_answer_is_a_note_with_the_reason()
     {
         await Engine.DisposeAsync();
-        using var asks = OperatorClient.Of(Host);
-        var note = (await asks.SendAsync("GET", "/v1/doctor")).Json.GetProperty("findings").EnumerateArray().Single(f => f.GetProperty("code").GetString() == "engine-unreachable");
-        Assert.Equal("note", note.GetProperty("severity").GetString());
-        Assert.StartsWith($"what the engine's containers use was not compared: the engine cannot be asked over {Host.Settings.EngineSocket} (", note.GetProperty("problem").GetString(), StringComparison.Ordinal);
-        Assert.Equal(JsonValueKind.Null, note.GetProperty("failure").ValueKind);
+        var note = Assert.Single(await Host.FindAllAsync("engine-unreachable", "note"));
+        Assert.StartsWith($"what the engine's containers use was not compared: the engine cannot be asked over {Host.Settings.EngineSocket} (", note.Problem, StringComparison.Ordinal);
+        Assert.Null(note.Failure);
     }
 }

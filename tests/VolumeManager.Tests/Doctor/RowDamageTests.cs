@@ -54,8 +54,8 @@ public sealed class RowDamageTests : IAsyncLifetime
     public async Task A_volume_that_was_changed_is_taken_as_the_catalog_has_it()
     {
         Assert.Equal(1, await Host.EditAsync("UPDATE volumes SET access = 'read-only', size_bytes = 4096 WHERE name = 'v'"));
-        var found = await Host.DiagnoseAsync();
-        Assert.Contains(found, f => f.Code == "volume-differs" && f.Problem.EndsWith("access is ReadOnly there and Shared here, size is 4096 there and none here", StringComparison.Ordinal));
+        var found = await Host.FindAllAsync("volume-differs", "error");
+        Assert.Contains(found, f => f.Problem.EndsWith("access is ReadOnly there and Shared here, size is 4096 there and none here", StringComparison.Ordinal));
         var (repaired, left) = await Host.RepairAsync();
         Assert.Contains(repaired, f => f.Code == "volume-differs");
         // Now it is known to be read-only, and is mounted otherwise.
@@ -100,5 +100,29 @@ public sealed class RowDamageTests : IAsyncLifetime
         Assert.False(Directory.Exists(Host.DataOf("w")));
         using var asks = OperatorClient.Of(Host);
         Assert.Equal("w", Assert.Single(await asks.TrashAsync()).GetProperty("name").GetString());
+    }
+
+    [Fact]
+    public async Task A_restoration_that_nobody_ends_is_ended()
+    {
+        Assert.Equal("", await Host.Engine.CreateAsync("w"));
+        Assert.Equal("", await Host.Engine.MountAsync("w", "x"));
+        await File.WriteAllTextAsync(Host.TargetOf("w") + "/f", "data");
+        Assert.Equal("", await Host.Engine.UnmountAsync("w", "x"));
+        Assert.Equal("", await Host.Engine.RemoveAsync("w"));
+        await using (var db = Host.OpenCatalog())
+        {
+            var before = DateTime.UtcNow.AddHours(-1);
+            Assert.Equal(1, await db.Database.ExecuteSqlAsync($"UPDATE volumes SET state = 'restoring', removed_at = {before} WHERE name = 'w'"));
+        }
+
+        // As with a removal.
+        if (!TestHost.IsGlobal) Assert.Equal("volume-differs", Assert.Single((await Host.RepairAsync()).Repaired).Code);
+        else await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "restore-unfinished"), "it is found");
+        await Host.HealsAsync("restore-unfinished", "warning", "volume w has been restoring since ", "takes it to its end");
+        Assert.Equal("", await Host.Engine.MountAsync("w", "x"));
+        Assert.Equal("data", await File.ReadAllTextAsync(Host.TargetOf("w") + "/f"));
+        using var asks = OperatorClient.Of(Host);
+        Assert.Empty(await asks.TrashAsync());
     }
 }

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using VolumeManager.Catalog;
-using VolumeManager.Diagnosis;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 
@@ -115,16 +114,65 @@ public sealed class SetUpDamageTests : IAsyncLifetime
     [Fact]
     public async Task A_damaged_file_is_told()
     {
-        using var folder = new ScratchFolder();
-        var copy = folder.Of("copy.db");
-        using (var db = SqliteCatalog.Open(HostFile)) await db.ExecuteAsync($"VACUUM INTO {copy}");
-        var bytes = await File.ReadAllBytesAsync(copy);
-        Assert.Empty(await SchemaChecks.LookAtFileAsync(copy).ToListAsync());
+        // One that its daemon has left: nobody writes into it meanwhile.
+        await Host.StopAsync();
+        using (var db = SqliteCatalog.Open(HostFile)) await db.ExecuteAsync($"PRAGMA wal_checkpoint(TRUNCATE)");
+        Assert.DoesNotContain(await Host.DiagnoseAloneAsync(), f => f.Code == "catalog-damaged");
+        var bytes = await File.ReadAllBytesAsync(HostFile);
         Random.Shared.NextBytes(bytes.AsSpan(4096, bytes.Length / 2));
-        await File.WriteAllBytesAsync(copy, bytes);
-        var found = Assert.Single(await SchemaChecks.LookAtFileAsync(copy).ToListAsync());
-        Assert.Equal(("catalog-damaged", Severity.Error), (found.Code, found.Severity));
-        Assert.Null(found.Repair);
+        await File.WriteAllBytesAsync(HostFile, bytes);
+        var found = Assert.Single(await Host.FindAloneAsync("catalog-damaged", "error"));
+        Assert.StartsWith($"{HostFile} is damaged (", found.Problem, StringComparison.Ordinal);
+        Assert.False(found.Repairable);
+    }
+
+    [Fact, Trait("Catalog", "sqlite")]
+    public async Task A_check_that_cannot_be_made_is_told_and_the_others_go_on()
+    {
+        await Host.EditAsync("ALTER TABLE mounts RENAME TO mounts_of_old");
+        File.Delete(Host.Settings.Socket);
+        var failed = Assert.Single(await Host.FindAllAsync("check-failed", "warning"));
+        Assert.Equal(("the catalog's rows", false), (failed.Subject, failed.Repairable));
+        Assert.Matches(@"^the catalog's rows cannot be looked at \(.*no such table: mounts", failed.Problem);
+        Assert.Equal(["check-failed", "socket-missing"], (await Host.DiagnoseAsync()).Select(f => f.Code).Order(StringComparer.Ordinal));
+        await Host.EditAsync("ALTER TABLE mounts_of_old RENAME TO mounts");
+        Assert.Equal("socket-missing", Assert.Single(await Host.DiagnoseAsync()).Code);
+    }
+
+    [Fact]
+    public async Task A_size_that_nothing_enforces_is_a_note()
+    {
+        using var folder = new ScratchFolder();
+        await using var host = new TestHost();
+        host.Settings = host.Settings with { DataRoot = folder.Make("data") };
+        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "none", host.Settings.DataRoot);
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("v", new Dictionary<string, string> { ["size"] = "4M" }));
+        await host.TellsAsync("size-unenforced", "note", "the size of volume v is not enforced", $"the file system of {host.Settings.DataRoot} has no project quotas");
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Mounts_that_the_engine_would_not_see_are_told()
+    {
+        await Host.StopAsync();
+        // As a unit with PrivateTmp or ProtectSystem has it.
+        await using var daemon = await DaemonProcess.StartWithinAsync(Host, "unshare", "--mount", "--propagation", "private");
+        var found = Assert.Single(await Host.FindAllAsync("mounts-unseen", "warning"));
+        Assert.StartsWith($"what is mounted under {Host.Settings.MountRoot} is not seen by process 1", found.Problem, StringComparison.Ordinal);
+        Assert.Contains("run volman without PrivateTmp, ProtectSystem or other private mounts", found.Cure, StringComparison.Ordinal);
+        Assert.False(found.Repairable);
+    }
+
+    [Fact]
+    public async Task Containers_that_cannot_be_seen_are_told()
+    {
+        await Host.StopAsync();
+        await using var daemon = await DaemonProcess.StartContainedAsync(Host);
+        var found = Assert.Single(await Host.FindAllAsync("containers-unseen", "warning"));
+        Assert.StartsWith("the engine's processes cannot be seen from here", found.Problem, StringComparison.Ordinal);
+        Assert.Contains("--pid=host", found.Cure, StringComparison.Ordinal);
+        Assert.False(found.Repairable);
     }
 }
 

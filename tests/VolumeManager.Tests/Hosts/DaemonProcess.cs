@@ -21,7 +21,26 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return daemon;
     }
 
-    internal static async Task UntilAnsweredAsync(TestHost host, Process daemon)
+    /// <summary>Starts it by another program, which gives it namespaces of its own.</summary>
+    internal static async Task<DaemonProcess> StartWithinAsync(TestHost host, string program, params string[] arguments)
+    {
+        await host.PrepareAsync();
+        var command = Command(host);
+        var daemon = new DaemonProcess(Process.Start(new ProcessStartInfo(program, [.. arguments, command.FileName, .. command.ArgumentList]) { UseShellExecute = false })!);
+        await UntilAnsweredAsync(host, daemon._process);
+        return daemon;
+    }
+
+    /// <summary>As in a container without --pid=host, but under an init, as of docker run --init: volman is not process 1.</summary>
+    internal static Task<DaemonProcess> StartContainedAsync(TestHost host)
+    {
+        var init = host.Settings.Socket + ".d/docker-init";
+        Directory.CreateDirectory(Path.GetDirectoryName(init)!);
+        File.CreateSymbolicLink(init, "/bin/sh");
+        return StartWithinAsync(host, "unshare", "--pid", "--fork", "--mount", "--propagation", "slave", "--mount-proc", "--kill-child", init, "-c", "exec \"$0\" \"$@\" & wait");
+    }
+
+    static async Task UntilAnsweredAsync(TestHost host, Process daemon)
     {
         for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
         {

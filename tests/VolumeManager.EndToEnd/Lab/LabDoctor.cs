@@ -1,0 +1,31 @@
+using System.Text.Json;
+using VolumeManager.EndToEnd.Machines;
+
+namespace VolumeManager.EndToEnd.Lab;
+
+/// <summary><c>volman doctor</c> on a host of the laboratory.</summary>
+internal static class LabDoctor
+{
+    /// <summary>What the doctor finds of a code, each as its severity, subject, problem and cure.</summary>
+    internal static async Task<IReadOnlyList<JsonElement>> DiagnoseAsync(this LabHost host, string code, string options = "")
+    {
+        var told = await host.TryAsync($"/srv/volman/volman doctor --output json {options}");
+        Assert.True(told.ExitCode is 0 or 3, told.Errors);
+        return [.. JsonElement.Parse(told.Output).GetProperty("findings").EnumerateArray().Where(f => f.GetProperty("code").GetString() == code)];
+    }
+
+    /// <summary>It is found and told; it is for people to put right, and an order to repair changes nothing.</summary>
+    internal static async Task TellsAsync(this LabHost host, string code, string severity, string problem, string cure)
+    {
+        foreach (var options in new[] { "", "--repair --yes" })
+        {
+            var found = Assert.Single(await host.DiagnoseAsync(code, options));
+            Assert.Equal((severity, false), (found.GetProperty("severity").GetString(), found.GetProperty("repairable").GetBoolean()));
+            Assert.Contains(problem, found.GetProperty("problem").GetString(), StringComparison.Ordinal);
+            Assert.Contains(cure, found.GetProperty("cure").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Once it was put right it is not found any more.</summary>
+    internal static Task IsWellAsync(this LabHost host, string code) => Poll.UntilAsync($"no {code} is left", async () => (await host.DiagnoseAsync(code)).Count == 0);
+}
