@@ -7,8 +7,12 @@ namespace VolumeManager.Catalog;
 /// <content>How volumes end, and come back; and what one host does for all.</content>
 internal sealed partial class ClusterCatalog
 {
-    internal override async Task<Volume?> BeginRemovalAsync(Volume volume) =>
-        (await DecideAsync(VolumeRows.BeginRemoval(volume, Now), SharedVolumeRows.ById(volume.Id), volume.Name)).Now is { IsLiving: true } now ? now : null;
+    internal override async Task<(bool Made, Volume? Now)> BeginRemovalAsync(Volume volume, Func<Volume, bool>? isMeant)
+    {
+        var change = isMeant is null ? VolumeRows.BeginRemoval(volume, Now) : VolumeRows.BeginRemovalAsRead(volume, Now);
+        var (made, now) = await DecideAsync(change, SharedVolumeRows.ById(volume.Id), volume.Name);
+        return (made, now is { IsLiving: true } ? now : null);
+    }
 
     internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
 

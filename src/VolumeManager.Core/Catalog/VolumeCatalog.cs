@@ -76,8 +76,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task SetProvisionedAsync(Volume provisioned, Event entry);
 
     /// <summary>Closes a volume to new mounts.</summary>
-    /// <returns>The volume in state <c>removing</c>; as it is now, or null for none, when some host holds a mount of it or it is gone.</returns>
-    internal abstract Task<Volume?> BeginRemovalAsync(Volume volume);
+    /// <param name="isMeant">Null, or what is so of the volume as it was read: the decision is that it is so still, at the moment at which the volume is closed.</param>
+    /// <returns>Whether it was done, and the volume as it is now, in state <c>removing</c>, or null for none. It was not when some host holds a mount of it, it is gone, or not
+    /// what is meant any more.</returns>
+    internal abstract Task<(bool Made, Volume? Now)> BeginRemovalAsync(Volume volume, Func<Volume, bool>? isMeant);
 
     internal abstract Task CancelRemovalAsync(Volume volume);
 

@@ -177,6 +177,14 @@ internal static class VolumeRows
         WHERE id = {v.Id} AND state IN ('ready', 'removing') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
         """);
 
+    /// <summary>The same, if the volume was neither changed nor measured since it was read.</summary>
+    /// <remarks>Asked once more after a lost answer, it knows by its time that it was made.</remarks>
+    internal static Change BeginRemovalAsRead(Volume v, DateTime now) => Change.Of($"""
+        UPDATE volumes SET state = 'removing', removed_at = {now}, revision = (SELECT revision FROM catalog)
+        WHERE id = {v.Id} AND state IN ('ready', 'removing') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
+          AND ((revision = {v.Revision} AND sampled_at IS NOT DISTINCT FROM {TypedNull.Or(v.SampledAt)}) OR (state = 'removing' AND removed_at = {now}))
+        """);
+
     internal static Change CancelRemoval(Volume v) => Change.Of(
         $"UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND state = 'removing'");
 

@@ -55,22 +55,30 @@ internal sealed partial class VolumeService(
     }
 
     /// <summary>Removes a volume that nobody uses; its directory goes the way that its <c>on-remove</c> says. One that does not exist is success.</summary>
+    /// <param name="isMeant">What has to be so of the volume up to the moment at which it is closed to new mounts; null when any of that name is meant.</param>
+    /// <returns>What it was; null when there was none.</returns>
+    /// <exception cref="ChangedMeanwhileException">It is not the one that is meant. Nothing is changed.</exception>
     /// <exception cref="VolumeException">It is in use, by whom is named, or its directory cannot be moved. Nothing is changed.</exception>
-    internal async Task RemoveAsync(string name, CancellationToken cancellation)
+    internal async Task<Volume?> RemoveAsync(string name, CancellationToken cancellation, Func<Volume, bool>? isMeant = null)
     {
-        if (!VolumeName.IsValid(name)) return;
+        if (!VolumeName.IsValid(name)) return null;
         using var turn = await locks.AcquireAsync(name, cancellation);
+        Volume? was = null;
         // What was known may have been removed elsewhere, and made anew: then the new one is meant.
         for (Guid? gone = null; await catalog.FindAsync(name, cancellation) is { } volume && volume.Id != gone; gone = volume.Id)
         {
-            if (await TryRemoveAsync(volume, cancellation)) return;
+            was = volume;
+            if (await TryRemoveAsync(volume, isMeant, cancellation)) break;
         }
+
+        return was;
     }
 
     /// <returns>False when the volume is gone already.</returns>
-    async Task<bool> TryRemoveAsync(Volume volume, CancellationToken cancellation)
+    async Task<bool> TryRemoveAsync(Volume volume, Func<Volume, bool>? isMeant, CancellationToken cancellation)
     {
         var name = volume.Name;
+        if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
         // Of other hosts' mounts what is known may be old: while the catalog is away it is not known whether the volume is in use, and so it says.
         if (!volume.Mounts.IsEmpty && (catalog.StaleSince is null || volume.IsMountedOn(host.Id))) throw InUse(volume);
         if (volume.State == VolumeState.Restoring)
@@ -78,11 +86,14 @@ internal sealed partial class VolumeService(
             await FinishAbandonedAsync(volume);
             if (await catalog.FindAsync(name, cancellation) is not { State: VolumeState.Ready } restored) return false;
             volume = restored;
+            if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
         }
 
         await CheckUnheldAsync(volume, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        if (await catalog.BeginRemovalAsync(volume) is not { } now) return false;
+        var (made, now) = await catalog.BeginRemovalAsync(volume, isMeant);
+        if (!made && isMeant is not null) throw new ChangedMeanwhileException(name);
+        if (now is null) return false;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);
         return true;

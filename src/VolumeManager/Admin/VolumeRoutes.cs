@@ -29,10 +29,9 @@ internal static class VolumeRoutes
         new("GET", "/v1/volumes/{name}", "All that is known of a volume", AdminJson.Default.VolumeView, async call => await ViewAsync(call, call["name"])),
         new("DELETE", "/v1/volumes/{name}", "Remove a volume, as docker volume rm does; the answer is what it was", AdminJson.Default.VolumeView, async call =>
         {
-            var volume = await ViewAsync(call, call["name"]);
-            call.CheckMatch(volume, AdminJson.Default.VolumeView);
-            await call.Daemon.Volumes.RemoveAsync(volume.Name, call.Cancellation);
-            return volume;
+            var isMeant = call.Match<Volume, VolumeView>(volume => VolumeView.Of(volume, call.Daemon), AdminJson.Default.VolumeView);
+            var was = await call.Daemon.Volumes.RemoveAsync(call["name"], call.Cancellation, isMeant) ?? throw new NoSuchVolumeException(call["name"]);
+            return VolumeView.Of(was, call.Daemon);
         }),
         new("GET", "/v1/mounts", "The mounts in the order of their volumes' names: each is a mount id of an engine that uses a volume", AdminJson.Default.MountsAnswer, ListMountsAsync)
         {
