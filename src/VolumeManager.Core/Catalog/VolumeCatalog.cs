@@ -172,7 +172,7 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation);
 
     /// <summary>Frees all that a host holds, as <see cref="Eviction"/> says.</summary>
-    internal virtual Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) =>
+    internal virtual Task<Eviction.Evicted> EvictAsync(string name, string by, bool force, bool dryRun) =>
         throw new VolumeException("this host has a catalog of its own and no other hosts: there is none to evict");
 
     /// <summary>Asks what is of no volume, and keeps no change waiting for it.</summary>

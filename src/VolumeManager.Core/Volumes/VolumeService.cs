@@ -47,7 +47,7 @@ internal sealed partial class VolumeService(
         {
             // Another host was first with the name: the directory is its volume's.
             if (await ExistsAsync(asked, options, cancellation)) return;
-            throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
+            throw Overlaps(asked);
         }
 
         if (!made) await exports.Of(asked).TakeAsync(asked);
@@ -166,11 +166,6 @@ internal sealed partial class VolumeService(
         }
 
         if (existing is null) return false;
-        if (!existing.IsLiving)
-        {
-            throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
-        }
-
         await CheckSameAsync(existing, asked, options, cancellation);
         return true;
     }
@@ -192,9 +187,15 @@ internal sealed partial class VolumeService(
     internal async Task FinishAbandonedAsync(Volume volume)
     {
         var isRestored = volume.State == VolumeState.Restoring;
-        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored or copied" : "removed")} by a host of the cluster at this moment: try again{(isRestored ? " when that is done" : "")}");
+        if (!catalog.IsAbandoned(volume)) throw IsBusy(volume);
         await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
     }
+
+    static VolumeException IsBusy(Volume volume) => new(volume.State == VolumeState.Restoring
+        ? $"volume {volume.Name} is being restored or copied by a host of the cluster at this moment: try again when that is done"
+        : $"volume {volume.Name} is being removed by a host of the cluster at this moment: try again");
+
+    static VolumeException Overlaps(Volume asked) => new($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
 
     internal VolumeException InUse(Volume volume) => new(volume.State == VolumeState.Restoring
         ? $"volume {volume.Name} is being restored or copied: try again when that is done"
@@ -241,8 +242,14 @@ internal sealed partial class VolumeService(
         };
     }
 
+    /// <exception cref="VolumeException">The volume is another than what was asked for, or was removed and is in use here still.</exception>
     async Task CheckSameAsync(Volume existing, Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
+        if (!existing.IsLiving)
+        {
+            throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
+        }
+
         if (options is null || options.Count == 0 || EffectiveOptions.Difference(existing, asked) is not { Length: > 0 } difference) return;
         // Stacks and services go on asking for what they always asked for, whatever an operator has set since.
         var original = await OptionService.ReadOriginalAsync(catalog, existing, cancellation);

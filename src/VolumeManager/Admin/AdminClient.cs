@@ -51,8 +51,8 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
-    internal Task<VolumeView> CreateVolumeAsync(string name, IReadOnlyDictionary<string, string?> options, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(new CreateRequest(name, options), AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
+    internal Task<VolumeView> CreateVolumeAsync(CreateRequest request, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(request, AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
 
     internal Task<VolumeView> RemoveVolumeAsync(string name, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
@@ -87,8 +87,8 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal async Task<IReadOnlyList<HostView>> ListHostsAsync(CancellationToken cancellation) =>
         (await link.SendAsync(HttpMethod.Get, "/v1/hosts", null, AdminJson.Default.HostsAnswer, cancellation)).Hosts;
 
-    internal Task<EvictAnswer> EvictAsync(string host, bool force, CancellationToken cancellation) => link.SendAsync(
-        HttpMethod.Post, $"/v1/hosts/{Uri.EscapeDataString(host)}/evict", JsonContent.Create(new EvictRequest(force), AdminJson.Default.EvictRequest), AdminJson.Default.EvictAnswer, cancellation);
+    internal Task<EvictAnswer> EvictAsync(string host, EvictRequest request, CancellationToken cancellation) => link.SendAsync(
+        HttpMethod.Post, $"/v1/hosts/{Uri.EscapeDataString(host)}/evict", JsonContent.Create(request, AdminJson.Default.EvictRequest), AdminJson.Default.EvictAnswer, cancellation);
 
     /// <param name="which">An id or a name.</param>
     internal Task<TrashAnswer> PurgeAsync(string which, CancellationToken cancellation) =>
@@ -113,8 +113,8 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal Task<NewToken> CreateTokenAsync(TokenRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Post, "/v1/tokens", JsonContent.Create(request, AdminJson.Default.TokenRequest), AdminJson.Default.NewToken, cancellation);
 
-    internal Task<RemovedToken> RemoveTokenAsync(string name, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Delete, $"/v1/tokens/{Uri.EscapeDataString(name)}", null, AdminJson.Default.RemovedToken, cancellation);
+    internal Task<RemovedToken> RemoveTokenAsync(string name, bool dryRun, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Delete, $"/v1/tokens/{Uri.EscapeDataString(name)}{(dryRun ? "?dry_run=true" : "")}", null, AdminJson.Default.RemovedToken, cancellation);
 
     public void Dispose() => link.Dispose();
 }

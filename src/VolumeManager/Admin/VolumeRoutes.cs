@@ -23,6 +23,7 @@ internal static class VolumeRoutes
         {
             var request = await call.ReadAsync<CreateRequest>();
             CheckName(request.Name);
+            if (request.DryRun) return await PlanAsync(call, request);
             await call.Daemon.Volumes.CreateAsync(request.Name, request.Options, call.Cancellation);
             return await ViewAsync(call, request.Name);
         }) { Request = AdminJson.Default.CreateRequest },
@@ -53,6 +54,13 @@ internal static class VolumeRoutes
             .Take(limit + 1)
             .ToList();
         return new VolumesAnswer([.. found.Take(limit).Select(volume => VolumeView.Of(volume, daemon))], found.Count > limit ? found[limit - 1].Name : null);
+    }
+
+    static async Task<VolumeView> PlanAsync(Call call, CreateRequest request)
+    {
+        var (volume, isThere) = await call.Daemon.Volumes.PlanAsync(request.Name, request.Options, call.Cancellation);
+        var view = VolumeView.Of(volume, call.Daemon);
+        return isThere ? view : view with { State = VolumeView.Planned };
     }
 
     /// <exception cref="BadRequestException">No volume can have this name.</exception>

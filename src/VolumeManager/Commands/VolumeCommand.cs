@@ -55,13 +55,16 @@ internal static class VolumeCommand
     {
         var name = NameArgument("The name that it shall have");
         var opt = new VolumeOptions("An option, such as size=10G or label.team=web; all are in docs/options.md");
-        var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell whether it could be made, and where its data would be" };
+        var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt, dryRun };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var made = await daemon.CreateVolumeAsync(parsed.GetValue(name)!, opt.Of(parsed), cancellation);
-            Console.WriteLine($"Volume {made.Name} is at {made.Source}.");
+            var made = await daemon.CreateVolumeAsync(new CreateRequest(parsed.GetValue(name)!, opt.Of(parsed), parsed.GetValue(dryRun)), cancellation);
+            Console.WriteLine(made.State == VolumeView.Planned ? $"Volume {made.Name} would be at {made.Source}."
+                : parsed.GetValue(dryRun) ? $"Volume {made.Name} is at {made.Source} already, and would stay as it is."
+                : $"Volume {made.Name} is at {made.Source}.");
         }));
         return command;
     }
