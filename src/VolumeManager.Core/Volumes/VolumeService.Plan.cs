@@ -1,6 +1,8 @@
+using VolumeManager.Exports;
+
 namespace VolumeManager.Volumes;
 
-/// <content>What a Create would come to.</content>
+/// <content>What a Create would come to, and what the catalog alone cannot refuse.</content>
 internal sealed partial class VolumeService
 {
     /// <summary>What <see cref="CreateAsync"/> would do. Changes nothing: whether the disk or server lets the directory be made is known when it is.</summary>
@@ -23,6 +25,18 @@ internal sealed partial class VolumeService
         await exports.Of(asked).CheckMakeableAsync(asked, cancellation);
         var overlaps = false;
         await catalog.ReadAsync(VolumeRows.OverlapsAny(asked), _ => overlaps = true, cancellation);
-        return overlaps ? throw Overlaps(asked) : (asked, false);
+        if (overlaps) throw Overlaps(asked);
+        await CheckAliasesAsync(asked, cancellation);
+        return (asked, false);
+    }
+
+    /// <summary>The catalog sees that directories overlap where their places are called the same. Asks no server unless the directories of two places are.</summary>
+    /// <exception cref="VolumeException">The directory is, contains or lies in that of a volume whose place has another name.</exception>
+    internal async Task CheckAliasesAsync(Volume asked, CancellationToken cancellation)
+    {
+        var suspects = (await catalog.ListAsync(cancellation)).Where(v => v.IsLiving && !v.IsBeside(asked) && v.Overlaps(asked)).ToList();
+        if ((await Aliases.FindAsync(exports, asked, suspects, cancellation)).Same is not [var owner, ..]) return;
+        var (wanted, has) = (exports.Of(asked).SourceOf(asked), exports.Of(owner).SourceOf(owner));
+        throw new VolumeException($"volume {asked.Name} cannot have the directory {wanted}, which overlaps that of volume {owner.Name}, for {has} is in the same place under another name: choose another path or place");
     }
 }
