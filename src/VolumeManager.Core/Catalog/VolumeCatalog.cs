@@ -124,6 +124,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <returns>The volume so; null when it was changed since, or name or place are another volume's.</returns>
     internal abstract Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring);
 
+    /// <summary>A host that knows of no restorations would be cut off by one.</summary>
+    /// <exception cref="VolumeException">There is such a host, which is named.</exception>
+    internal virtual Task CheckNoOldHostAsync(Volume trashed) => Task.CompletedTask;
+
     /// <summary>The volume's data is in its place.</summary>
     internal abstract Task EndRestoreAsync(Volume ready, Event entry);
 

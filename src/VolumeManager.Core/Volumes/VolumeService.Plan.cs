@@ -30,6 +30,23 @@ internal sealed partial class VolumeService
         return (asked, false);
     }
 
+    /// <summary>What <see cref="RemoveAsync"/> would do. Changes nothing.</summary>
+    /// <returns>The volume that would be removed; null when there is none.</returns>
+    /// <exception cref="VolumeException">It would be refused.</exception>
+    internal async Task<Volume?> PlanRemovalAsync(string name, CancellationToken cancellation, Func<Volume, bool>? isMeant = null)
+    {
+        if (!VolumeName.IsValid(name)) return null;
+        using var turn = await locks.AcquireAsync(name, cancellation);
+        if (await catalog.FindAsync(name, cancellation) is not { } volume) return null;
+        if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
+        // What other hosts do with it only the catalog knows, and nothing is removed without it.
+        await catalog.ReadAsync($"SELECT 1", _ => { }, cancellation);
+        if (!volume.Mounts.IsEmpty) throw InUse(volume);
+        if (volume.State == VolumeState.Restoring) throw IsBusy(volume);
+        await CheckNotInContainersAsync(volume, cancellation);
+        return volume;
+    }
+
     /// <summary>The catalog sees that directories overlap where their places are called the same. Asks no server unless the directories of two places are.</summary>
     /// <exception cref="VolumeException">The directory is, contains or lies in that of a volume whose place has another name.</exception>
     internal async Task CheckAliasesAsync(Volume asked, CancellationToken cancellation)

@@ -111,6 +111,12 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a process works in {mounts.TargetOf(name)}, end it first");
         }
 
+        await CheckNotInContainersAsync(volume, cancellation);
+    }
+
+    async Task CheckNotInContainersAsync(Volume volume, CancellationToken cancellation)
+    {
+        var name = volume.Name;
         // First the export: one that is not mounted cannot be recognised in a container.
         await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))

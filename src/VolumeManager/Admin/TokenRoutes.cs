@@ -23,7 +23,7 @@ internal static class TokenRoutes
             return await (call.Filters.Flag("dry_run") ? ExistsAsync(call, call["name"]) : call.Daemon.Catalog.ApplyAsync(TokenRows.Delete(call["name"], entry)))
                 ? new RemovedToken(call["name"])
                 : throw new BadRequestException($"there is no token {Quoted.Text(call["name"])}: see volman token ls", StatusCodes.Status404NotFound);
-        }) { IsLocal = true, Query = [QueryParameter.Flag("dry_run", "Only tell whether there is one to revoke")] },
+        }) { IsLocal = true, Query = [QueryParameter.DryRun("Only tell whether there is one to revoke")] },
     ];
 
     static async Task<object> CreateAsync(Call call)

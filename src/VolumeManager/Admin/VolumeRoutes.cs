@@ -31,9 +31,10 @@ internal static class VolumeRoutes
         new("DELETE", "/v1/volumes/{name}", "Remove a volume, as docker volume rm does; the answer is what it was", AdminJson.Default.VolumeView, async call =>
         {
             var isMeant = call.Match<Volume, VolumeView>(volume => VolumeView.Of(volume, call.Daemon), AdminJson.Default.VolumeView);
-            var was = await call.Daemon.Volumes.RemoveAsync(call["name"], call.Cancellation, isMeant) ?? throw new NoSuchVolumeException(call["name"]);
-            return VolumeView.Of(was, call.Daemon);
-        }),
+            var volumes = call.Daemon.Volumes;
+            var was = await (call.Filters.Flag("dry_run") ? volumes.PlanRemovalAsync(call["name"], call.Cancellation, isMeant) : volumes.RemoveAsync(call["name"], call.Cancellation, isMeant));
+            return was is null ? throw new NoSuchVolumeException(call["name"]) : VolumeView.Of(was, call.Daemon);
+        }) { Query = [QueryParameter.DryRun("Only tell whether it could be removed")] },
         new("GET", "/v1/mounts", "The mounts in the order of their volumes' names: each is a mount id of an engine that uses a volume", AdminJson.Default.MountsAnswer, ListMountsAsync)
         {
             Query = [QueryParameter.Text("volume", "Only mounts of the volume of this name"), QueryParameter.Text("host", "Only mounts of the host of this name"), .. QueryParameter.Page],

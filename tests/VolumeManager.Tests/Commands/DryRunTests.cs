@@ -1,6 +1,7 @@
 using System.CommandLine;
 using VolumeManager.Commands;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Commands;
 
@@ -72,6 +73,42 @@ public sealed class DryRunTests : IAsyncLifetime, IAsyncDisposable
         await RefusesAsync("there is no directory nothing that is no volume's: .+", "volume", "adopt", "nothing");
         Assert.Matches("^DIRECTORY .+\nold +old +yes\n$", (await RunAsync(["volume", "adopt", "--all", "--dry-run"])).Output);
         Assert.Equal(["taken"], await _host.Engine.ListAsync());
+    }
+
+    [Fact]
+    public async Task A_volume_is_not_removed()
+    {
+        Assert.Equal("", await _host.Engine.CreateAsync("v"));
+        await TellsAsync("Volume v would be removed; its data would wait in the trash.", "volume", "rm", "v");
+        Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+        await RefusesAsync("volume v is in use on host test-host \\(1 caller .+", "volume", "rm", "v");
+        Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
+        var elsewhere = Directory.CreateDirectory(_host.DataOf("elsewhere")).FullName;
+        await ShellCommand.BindAsync(_host.DataOf("v"), elsewhere);
+        await RefusesAsync("volume v is in use on host test-host: a container or another mount still has .+/v, stop it first", "volume", "rm", "v");
+        await ShellCommand.RunAsync("umount", elsewhere);
+
+        await RefusesAsync("no such volume: nobody", "volume", "rm", "nobody");
+        Assert.Equal(["v"], await _host.Engine.ListAsync());
+        Assert.DoesNotContain("remove", await _host.EventsAsync("v"));
+    }
+
+    [Fact]
+    public async Task A_volume_is_neither_restored_nor_deleted()
+    {
+        Assert.Equal("", await _host.Engine.CreateAsync("v"));
+        Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+        Assert.Matches("^Volume v would be restored to .+/v with what v \\(.+\\) was when it was removed, 20.+Z\\.\n$", (await RunAsync(["volume", "restore", "v", "--dry-run"])).Output);
+        Assert.Equal("", await _host.Engine.CreateAsync("taken"));
+        await RefusesAsync("there is a volume taken already: restore it under another name with --as", "volume", "restore", "v", "--as", "taken");
+        await RefusesAsync("there is no volume \"nobody\" in the trash: see volman trash ls", "volume", "restore", "nobody");
+        await RefusesAsync("there is no volume \"nobody\" in the trash: see volman trash ls", "trash", "empty", "nobody", "--yes");
+        Assert.Matches("^The data of volume v \\(.+\\), removed 20.+Z, would be deleted\\.\n$", (await RunAsync(["trash", "empty", "v", "--dry-run"])).Output);
+        using var asks = Admin.OperatorClient.Of(_host);
+        Assert.Equal(200, (await asks.SendAsync("DELETE", "/v1/trash?dry_run=true")).Status);
+        var trashed = Assert.Single(await asks.TrashAsync());
+        Assert.Equal(("v", "trashed"), (trashed.GetProperty("name").GetString(), trashed.GetProperty("state").GetString()));
+        Assert.Equal(TimeSpan.FromHours(24), trashed.GetProperty("purge_after").GetDateTime() - trashed.GetProperty("removed_at").GetDateTime());
     }
 
     [Fact]
