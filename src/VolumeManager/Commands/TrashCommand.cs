@@ -53,7 +53,10 @@ internal static class TrashCommand
             if (parsed.GetValue(dryRun))
             {
                 foreach (var one in asked)
-                foreach (var volume in (await daemon.PurgeAsync(one, dryRun: true, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}), removed {volume.RemovedAt:u}, would be deleted.");
+                {
+                    foreach (var volume in (await daemon.PurgeAsync(one, dryRun: true, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}), removed {volume.RemovedAt:u}, would be deleted.");
+                }
+
                 return;
             }
 
