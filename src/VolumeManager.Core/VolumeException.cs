@@ -7,3 +7,6 @@ internal class VolumeException(string message, Exception? inner = null) : Except
 
 /// <summary>There is no living volume of that name.</summary>
 internal sealed class NoSuchVolumeException(string name) : VolumeException($"no such volume: {(VolumeName.IsValid(name) ? name : Quoted.Text(name))}");
+
+/// <summary>The volume is not what was meant any more: somebody has changed it since.</summary>
+internal sealed class ChangedMeanwhileException(string name) : VolumeException($"volume {name} is not any more what it was when it was looked at: look at it again, then decide");

@@ -38,16 +38,18 @@ internal sealed partial class CatalogFile : IDisposable
     }
 
     /// <summary>Applies a change; when the task completes it is on disk.</summary>
+    /// <param name="condition">Asked in the same transaction whether to make it; null for always.</param>
     /// <returns>Whether the deciding statement changed anything.</returns>
     /// <exception cref="VolumeException">The file cannot be written; nothing was changed.</exception>
-    internal async Task<bool> ApplyAsync(Change change)
+    internal async Task<bool> ApplyAsync(Change change, Func<CatalogConnection, Task<bool>>? condition = null)
     {
         // What is late comes first: a release must not undo a mount of later.
         if (!_late.IsEmpty) await FlushAsync();
-        return _late.IsEmpty ? await WriteAsync(change) : throw new VolumeException($"{Path} cannot be written: free space on its disk, then try again");
+        return _late.IsEmpty ? await WriteAsync(change, condition) : throw new VolumeException($"{Path} cannot be written: free space on its disk, then try again");
     }
 
-    Task<bool> WriteAsync(Change change) => _writer.WriteAsync(async db => await db.ExecuteAsync(change) > 0, CancellationToken.None);
+    Task<bool> WriteAsync(Change change, Func<CatalogConnection, Task<bool>>? condition = null) =>
+        _writer.WriteAsync(async db => (condition is null || await condition(db)) && await db.ExecuteAsync(change) > 0, CancellationToken.None);
 
     /// <summary>Applies a change that must not fail. When the disk is full it is kept, and applied by <see cref="FlushAsync"/>.</summary>
     internal async Task ApplyEventuallyAsync(Change change)

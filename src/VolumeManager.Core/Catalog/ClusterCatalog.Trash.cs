@@ -7,8 +7,12 @@ namespace VolumeManager.Catalog;
 /// <content>How volumes end, and come back; and what one host does for all.</content>
 internal sealed partial class ClusterCatalog
 {
-    internal override async Task<Volume?> BeginRemovalAsync(Volume volume) =>
-        (await DecideAsync(VolumeRows.BeginRemoval(volume, Now), SharedVolumeRows.ById(volume.Id), volume.Name)).Now is { IsLiving: true } now ? now : null;
+    internal override async Task<(bool Made, Volume? Now)> BeginRemovalAsync(Volume volume, Func<Volume, bool>? isMeant)
+    {
+        var change = isMeant is null ? VolumeRows.BeginRemoval(volume, Now) : VolumeRows.BeginRemovalAsRead(volume, Now);
+        var (made, now) = await DecideAsync(change, SharedVolumeRows.ById(volume.Id), volume.Name);
+        return (made, now is { IsLiving: true } ? now : null);
+    }
 
     internal override Task CancelRemovalAsync(Volume volume) => DecideAsync(VolumeRows.CancelRemoval(volume), SharedVolumeRows.ById(volume.Id), volume.Name);
 
@@ -51,11 +55,16 @@ internal sealed partial class ClusterCatalog
     {
         var (made, now) = await DecideAsync(TrashRows.BeginRestore(trashed, restoring), SharedVolumeRows.ById(trashed.Id), restoring.Name);
         if (made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt)) return now;
+        await CheckNoOldHostAsync(trashed);
+        return null;
+    }
+
+    internal override async Task CheckNoOldHostAsync(Volume trashed)
+    {
         (string Name, string Version)? old = null;
         await _database.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts + " ORDER BY name LIMIT 1"), row => old = (row.GetString(0), row.GetString(1)), CancellationToken.None);
-        return old is { } host
-            ? throw new VolumeException($"volume {trashed.Name} cannot be restored yet, for host {host.Name} runs volman {host.Version}, which does not know of restorations: upgrade it first or, if it does not come back, run volman host evict {host.Name}")
-            : null;
+        if (old is not { } host) return;
+        throw new VolumeException($"volume {trashed.Name} cannot be restored yet, for host {host.Name} runs volman {host.Version}, which does not know of restorations: upgrade it first or, if it does not come back, run volman host evict {host.Name}");
     }
 
     internal override async Task EndRestoreAsync(Volume ready, Event entry)

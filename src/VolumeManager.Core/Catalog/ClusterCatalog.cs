@@ -165,7 +165,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation) => HostListing.ReadAsync(_database, cancellation);
 
-    internal override Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) => Eviction.EvictAsync(_database, name, by, force);
+    internal override Task<Eviction.Evicted> EvictAsync(string name, string by, bool force, bool dryRun) => Eviction.EvictAsync(_database, name, by, force, dryRun);
 
     /// <summary>As the member that this host is.</summary>
     internal override async Task<bool> ApplyAsync(Change change) => await _database.ApplyAsync(_membership.ByThisHost(change)) > 0;

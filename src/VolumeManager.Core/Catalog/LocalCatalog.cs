@@ -84,12 +84,16 @@ internal sealed partial class LocalCatalog : VolumeCatalog
         Index.Put(provisioned);
     }
 
-    internal override async Task<Volume?> BeginRemovalAsync(Volume volume)
+    internal override async Task<(bool Made, Volume? Now)> BeginRemovalAsync(Volume volume, Func<Volume, bool>? isMeant)
     {
         var removing = volume with { State = VolumeState.Removing, RemovedAt = Now };
-        if (!await _file.ApplyAsync(VolumeRows.BeginRemoval(volume, removing.RemovedAt.Value))) return volume;
+        var closing = VolumeRows.BeginRemoval(volume, removing.RemovedAt.Value);
+        if (!await _file.ApplyAsync(closing, isMeant is null ? null : IsMeantAsync)) return (false, volume);
         Index.Put(removing);
-        return removing;
+        return (true, removing);
+
+        // By the row: memory knows no revisions, and figures come into it without the volume's lock.
+        async Task<bool> IsMeantAsync(CatalogConnection db) => (await TrashRows.ReadAsync(db, $"id = {volume.Id}")) is [var now] && isMeant(now with { Mounts = volume.Mounts });
     }
 
     internal override async Task CancelRemovalAsync(Volume volume)

@@ -9,6 +9,8 @@ internal static class TokenRows
 
     internal static FormattableString ByHash(string hash) => $"SELECT name, hash, role, created_at, created_by, expires_at FROM access_tokens WHERE hash = {hash}";
 
+    internal static FormattableString ByName(string name) => $"SELECT name FROM access_tokens WHERE name = {name}";
+
     internal static AccessToken Read(DbDataReader row) => new()
     {
         Name = row.GetString(0),

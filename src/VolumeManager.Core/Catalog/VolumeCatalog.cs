@@ -76,8 +76,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task SetProvisionedAsync(Volume provisioned, Event entry);
 
     /// <summary>Closes a volume to new mounts.</summary>
-    /// <returns>The volume in state <c>removing</c>; as it is now, or null for none, when some host holds a mount of it or it is gone.</returns>
-    internal abstract Task<Volume?> BeginRemovalAsync(Volume volume);
+    /// <param name="isMeant">Null, or what is so of the volume as it was read: the decision is that it is so still, at the moment at which the volume is closed.</param>
+    /// <returns>Whether it was done, and the volume as it is now, in state <c>removing</c>, or null for none. It was not when some host holds a mount of it, it is gone, or not
+    /// what is meant any more.</returns>
+    internal abstract Task<(bool Made, Volume? Now)> BeginRemovalAsync(Volume volume, Func<Volume, bool>? isMeant);
 
     internal abstract Task CancelRemovalAsync(Volume volume);
 
@@ -121,6 +123,10 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <param name="restoring">As it shall be, in state <c>restoring</c>.</param>
     /// <returns>The volume so; null when it was changed since, or name or place are another volume's.</returns>
     internal abstract Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring);
+
+    /// <summary>A host that knows of no restorations would be cut off by one.</summary>
+    /// <exception cref="VolumeException">There is such a host, which is named.</exception>
+    internal virtual Task CheckNoOldHostAsync(Volume trashed) => Task.CompletedTask;
 
     /// <summary>The volume's data is in its place.</summary>
     internal abstract Task EndRestoreAsync(Volume ready, Event entry);
@@ -170,7 +176,7 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     internal abstract Task<IReadOnlyList<HostListing>> ListHostsAsync(CancellationToken cancellation);
 
     /// <summary>Frees all that a host holds, as <see cref="Eviction"/> says.</summary>
-    internal virtual Task<Eviction.Evicted> EvictAsync(string name, string by, bool force) =>
+    internal virtual Task<Eviction.Evicted> EvictAsync(string name, string by, bool force, bool dryRun) =>
         throw new VolumeException("this host has a catalog of its own and no other hosts: there is none to evict");
 
     /// <summary>Asks what is of no volume, and keeps no change waiting for it.</summary>

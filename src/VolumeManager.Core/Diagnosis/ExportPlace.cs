@@ -16,6 +16,9 @@ internal sealed record ExportPlace(string Backend, string Server, string Path, E
 
     internal string SourceOf(string directory) => Export.SourceOf(s_top with { Directory = directory });
 
+    /// <summary>A volume that lies there, or stands for one.</summary>
+    internal Volume AnyOrTop => Any ?? s_top with { Backend = Backend, Server = Server, Export = Path };
+
     internal bool Has(Volume volume) => volume.Backend == Backend && volume.Server == Server && volume.Export == Path;
 
     /// <summary>This host's own directories, and all others in which volumes of the catalog lie.</summary>

@@ -8,7 +8,7 @@ internal abstract partial class Export
 {
     const string ProbeName = ".volman-doctor";
 
-    /// <param name="Directories">The directories at the top that are no part of volman's own, nor of the file system's.</param>
+    /// <param name="Directories">The directories at the top that could be volumes'.</param>
     /// <param name="Trashed">The entries of the trash.</param>
     /// <param name="Missing">Those of the volumes whose directories are not there.</param>
     internal sealed record Survey(IReadOnlyList<string> Directories, IReadOnlyList<string> Trashed, IReadOnlySet<Guid> Missing);
@@ -25,10 +25,9 @@ internal abstract partial class Export
         {
             try
             {
-                var top = Root.List("");
-                var present = top.ToHashSet(StringComparer.Ordinal);
+                var present = Root.List("").ToHashSet(StringComparer.Ordinal);
                 return new Survey(
-                    [.. top.Where(name => name[0] != '.' && name != "lost+found" && IsDirectory(name))],
+                    [.. Directories("", present)],
                     IsDirectory(Trash) ? Root.List(Trash) : [],
                     // Most lie at the top, where one reading tells of them all.
                     expected.Where(v => !(present.Contains(v.Directory.Split('/', 2)[0]) && IsDirectory(v.Directory))).Select(v => v.Id).ToHashSet());
@@ -39,6 +38,34 @@ internal abstract partial class Export
             }
         }
     }
+
+    /// <summary>The directories in a directory that could be volumes', sorted, and whether each is empty.</summary>
+    /// <param name="any">As that of a survey.</param>
+    /// <param name="relative">Empty for the export itself.</param>
+    /// <exception cref="VolumeException">It cannot be read.</exception>
+    internal Task<List<(string Name, bool IsEmpty)>> ListDirectoriesAsync(Volume any, string relative, CancellationToken cancellation) => RunAsync(any, () =>
+    {
+        var directories = new List<(string, bool)>();
+        foreach (var name in Directories(relative, Root.List(relative)))
+        {
+            try
+            {
+                directories.Add((name, Root.IsEmpty(Below(relative, name))));
+            }
+            catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR)
+            {
+                // Gone meanwhile.
+            }
+        }
+
+        return directories;
+    }, cancellation, isHarmless: true);
+
+    /// <summary>Without what is volman's own or the file system's, which nobody's volume can be called.</summary>
+    IEnumerable<string> Directories(string relative, IEnumerable<string> names) =>
+        names.Where(name => name[0] != '.' && (relative.Length > 0 || name != "lost+found") && IsDirectory(Below(relative, name))).Order(StringComparer.Ordinal);
+
+    static string Below(string relative, string name) => relative.Length == 0 ? name : $"{relative}/{name}";
 
     /// <summary>Whether the volume's directory is there, and is one.</summary>
     internal Task<bool> HasDirectoryAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => IsDirectory(volume.Directory), cancellation, isHarmless: true);

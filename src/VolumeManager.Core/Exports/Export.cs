@@ -90,19 +90,8 @@ internal abstract partial class Export
     {
         if (volume.Adopted)
         {
-            try
-            {
-                Root.Open(volume.Directory).Dispose();
-                return false;
-            }
-            catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP)
-            {
-                throw new VolumeException($"option path is \"{volume.Directory}\", but {SourceOf(volume)} is not an existing directory free of symbolic links: create it first", e);
-            }
-            catch (LinuxException e)
-            {
-                throw Failed("cannot be made", volume, e);
-            }
+            CheckAdoptable(volume);
+            return false;
         }
 
         try
@@ -121,8 +110,48 @@ internal abstract partial class Export
             throw Failed("cannot be made", volume, e);
         }
 
-        throw new VolumeException($"{SourceOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
+        throw Occupied(volume);
     }, cancellation);
+
+    /// <summary>Checks what <see cref="MakeAsync"/> checks, and makes nothing.</summary>
+    /// <exception cref="VolumeException">There is data where a new volume should be, or nothing where data should be adopted.</exception>
+    internal Task CheckMakeableAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () =>
+    {
+        if (volume.Adopted)
+        {
+            CheckAdoptable(volume);
+            return;
+        }
+
+        try
+        {
+            if (!Root.Exists(volume.Directory) || Root.IsEmpty(volume.Directory)) return;
+        }
+        catch (LinuxException e) when (e.Errno != LibC.ENOTDIR)
+        {
+            throw Failed("cannot be made", volume, e);
+        }
+
+        throw Occupied(volume);
+    }, cancellation, isHarmless: true);
+
+    void CheckAdoptable(Volume volume)
+    {
+        try
+        {
+            Root.Open(volume.Directory).Dispose();
+        }
+        catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP)
+        {
+            throw new VolumeException($"option path is \"{volume.Directory}\", but {SourceOf(volume)} is not an existing directory free of symbolic links: create it first", e);
+        }
+        catch (LinuxException e)
+        {
+            throw Failed("cannot be made", volume, e);
+        }
+    }
+
+    VolumeException Occupied(Volume volume) => new($"{SourceOf(volume)} exists and holds data: adopt it with -o path={volume.Directory}, or move it away");
 
     /// <summary>Gives a directory that was there before its volume, and was not adopted, the owner and mode that the volume was created with; and any its project.</summary>
     internal Task TakeAsync(Volume volume) => volume.Adopted && Quota is null ? Task.CompletedTask : RunAsync(volume, () =>

@@ -85,6 +85,12 @@ internal static class ExportRows
           AND (c.is_evicted OR h.state <> 'live' OR h.lease_expires_at <= now())
         """;
 
+    /// <summary>What a host can use now, and who serves it.</summary>
+    internal static FormattableString OpenTo(Guid client) => $"""
+        SELECT x.server, x.path, s.name FROM export_clients c JOIN exports x ON x.server = c.server AND x.path = c.path JOIN hosts s ON s.id = x.host_id
+        WHERE c.host_id = {client} AND c.withdrawn_at IS NULL ORDER BY x.server, x.path
+        """;
+
     /// <summary>What an evicted host could use, who serves it, and whether it is shut out by now. It may have come back and been let in again since.</summary>
     internal static FormattableString Of(Guid client) => $"""
         SELECT x.server, x.path, s.name, c.withdrawn_at IS NOT NULL OR NOT c.is_evicted FROM export_clients c JOIN exports x ON x.server = c.server AND x.path = c.path JOIN hosts s ON s.id = x.host_id

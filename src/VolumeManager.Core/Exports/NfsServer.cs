@@ -65,7 +65,9 @@ internal sealed class NfsServer(string name, int port)
         throw new VolumeException($"the NFS server {name} does not answer ({failure}): see to it or to the way there, then try again");
     }
 
-    async Task<IPAddress[]> ResolveAsync()
+    /// <summary>The addresses that the name has now.</summary>
+    /// <exception cref="VolumeException">The name is unknown, or nobody says in time.</exception>
+    internal async Task<IPAddress[]> ResolveAsync()
     {
         if (IPAddress.TryParse(name, out var address)) return [address];
         var lookup = _resolver.RunAsync(() => Dns.GetHostAddresses(name), CancellationToken.None);

@@ -14,8 +14,9 @@ internal static class Eviction
 
     /// <param name="by">Who says so, for the history.</param>
     /// <param name="force">Although its lease is good: it lives, and its containers go on writing.</param>
+    /// <param name="dryRun">Only tells what would become of them.</param>
     /// <exception cref="VolumeException">There is no such host, or it lives. Nothing is changed.</exception>
-    internal static async Task<Evicted> EvictAsync(PostgresDatabase database, string name, string by, bool force)
+    internal static async Task<Evicted> EvictAsync(PostgresDatabase database, string name, string by, bool force, bool dryRun = false)
     {
         Guid? id = null;
         var (isLive, isEvicted) = (false, false);
@@ -31,6 +32,7 @@ internal static class Eviction
         }
 
         if (!force) await CheckServesNothingAsync(database, name, id.Value);
+        if (dryRun) return await ForetellAsync(database, id.Value);
         var exclusive = new List<string>();
         var mounts = 0;
         var host = id.Value;
@@ -61,6 +63,17 @@ internal static class Eviction
         });
         if (made > 0) return new Evicted(mounts, exclusive, await Fencing.WaitAsync(database, host));
         throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
+    }
+
+    static async Task<Evicted> ForetellAsync(PostgresDatabase database, Guid host)
+    {
+        var (held, exports) = (new List<(string Volume, bool IsExclusive)>(), new List<Fencing.Closed>());
+        await database.ReadAsync(
+            $"SELECT v.name, v.access FROM mounts m JOIN volumes v ON v.id = m.volume_id WHERE m.host_id = {host} ORDER BY v.name",
+            row => held.Add((row.GetString(0), row.GetString(1).StartsWith("single-", StringComparison.Ordinal))), CancellationToken.None);
+        await database.ReadAsync(
+            ExportRows.OpenTo(host), row => exports.Add(new Fencing.Closed(NfsAddress.Source(row.GetString(0), row.GetString(1)), row.GetString(2), IsDone: false)), CancellationToken.None);
+        return new Evicted(held.Count, [.. held.Where(h => h.IsExclusive).Select(h => h.Volume).Distinct()], exports);
     }
 
     static async Task CheckServesNothingAsync(PostgresDatabase database, string name, Guid host)

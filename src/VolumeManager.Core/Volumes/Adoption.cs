@@ -23,17 +23,15 @@ internal sealed class Adoption(Settings settings, VolumeCatalog catalog, ExportT
         var any = volumes.Describe("any", VolumeSpec.Parse(place, settings));
         var export = exports.Of(any);
         var all = (await catalog.ListAsync(cancellation)).Where(v => v.IsLiving).ToList();
-        var here = all.FindAll(v => (v.Backend, v.Server, v.Export) == (any.Backend, any.Server, any.Export));
+        var here = all.FindAll(v => v.IsBeside(any));
+        var survey = await export.SurveyAsync(any, here.FindAll(v => v is { State: VolumeState.Ready, ProvisionedAt: not null }), cancellation);
+        List<MissingDirectory> missing = [.. here.Where(v => survey.Missing.Contains(v.Id)).OrderBy(v => v.Name, StringComparer.Ordinal).Select(v => new MissingDirectory(v.Name, export.SourceOf(v)))];
+        // Where a directory is called as one of another place is, both may be one.
+        var aliases = await Aliases.FindAsync(exports, any, all.Where(v => survey.Directories.Contains(v.Directory.Split('/', 2)[0])), cancellation);
+        here.AddRange(aliases.Same);
         var names = all.ToDictionary(v => v.Name, StringComparer.Ordinal);
         var found = new List<FoundDirectory>();
         await LookAsync("");
-        var missing = new List<MissingDirectory>();
-        foreach (var volume in here.Where(v => v is { State: VolumeState.Ready, ProvisionedAt: not null }).OrderBy(v => v.Name, StringComparer.Ordinal))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (!await export.ExistsAsync(volume)) missing.Add(new MissingDirectory(volume.Name, export.SourceOf(volume)));
-        }
-
         return (found, missing);
 
         async Task LookAsync(string within)
@@ -50,11 +48,13 @@ internal sealed class Adoption(Settings settings, VolumeCatalog catalog, ExportT
 
         FoundDirectory Propose(string directory, bool isEmpty)
         {
-            var name = directory.Replace('/', '-');
-            var whyNot = !VolumeName.IsValid(name) ? "this is no name for a volume: choose one with --as"
+            var (name, asVolume) = (directory.Replace('/', '-'), any with { Directory = directory });
+            var whyNot = aliases.Unknown.FirstOrDefault(u => u.Volume.Overlaps(asVolume)) is { Volume: { } doubted, Why: var why }
+                ? $"it may be that of volume {doubted.Name} at {exports.Of(doubted).SourceOf(doubted)}, which cannot be found out now ({why}): see to that or, if it is another one, choose a name with --as"
+                : !VolumeName.IsValid(name) ? "this is no name for a volume: choose one with --as"
                 : names.TryGetValue(name, out var other) ? $"there is a volume {name} at {exports.Of(other).SourceOf(other)}: choose another name with --as"
                 : null;
-            return new FoundDirectory(directory, name, export.SourceOf(any with { Directory = directory }), isEmpty, whyNot);
+            return new FoundDirectory(directory, name, export.SourceOf(asVolume), isEmpty, whyNot);
         }
     }
 }

@@ -20,24 +20,25 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>Brings a volume back with its data, options and history, in one step for all hosts.</summary>
     /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
     /// <param name="asName">The name that it shall have; null for its own.</param>
+    /// <param name="dryRun">Only tells whether it could be done, and what it would be.</param>
     /// <returns>The volume, ready to be mounted.</returns>
     /// <exception cref="VolumeException">There is none, or its name or place is taken. Its data is still in the trash.</exception>
-    internal async Task<Volume> RestoreAsync(string which, string? asName, CancellationToken cancellation)
+    internal async Task<Volume> RestoreAsync(string which, string? asName, bool dryRun, CancellationToken cancellation)
     {
         var began = Stopwatch.GetTimestamp();
         var trashed = await FindAsync(which, cancellation);
         try
         {
-            return await RestoreAsync(trashed, asName ?? trashed.Name, cancellation);
+            return await RestoreAsync(trashed, asName ?? trashed.Name, dryRun, cancellation);
         }
-        catch (VolumeException e)
+        catch (VolumeException e) when (!dryRun)
         {
             history.RecordFailure(EventKind.Restore, asName ?? trashed.Name, null, e.Message, Stopwatch.GetElapsedTime(began));
             throw;
         }
     }
 
-    async Task<Volume> RestoreAsync(Volume trashed, string name, CancellationToken cancellation)
+    async Task<Volume> RestoreAsync(Volume trashed, string name, bool dryRun, CancellationToken cancellation)
     {
         VolumeName.Check(name);
         if (trashed.State == VolumeState.Purging) throw BeingDeleted(trashed);
@@ -64,8 +65,23 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
             State = VolumeState.Restoring,
             RemovedAt = Microseconds(catalog.Now),
         };
+        if (dryRun)
+        {
+            await CheckRestorableAsync(trashed, wanted, cancellation);
+            return wanted;
+        }
+
         var restoring = await catalog.BeginRestoreAsync(trashed, wanted) ?? throw await WhyNotAsync(trashed, wanted, cancellation);
         return await FinishRestoreAsync(restoring, trashed, entry);
+    }
+
+    async Task CheckRestorableAsync(Volume trashed, Volume wanted, CancellationToken cancellation)
+    {
+        await catalog.CheckNoOldHostAsync(trashed);
+        var isTaken = await catalog.FindAsync(wanted.Name, cancellation) is { IsLiving: true };
+        await catalog.ReadAsync(VolumeRows.OverlapsAny(wanted), _ => isTaken = true, cancellation);
+        if (isTaken) throw await WhyNotAsync(trashed, wanted, cancellation);
+        await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
     }
 
     /// <summary>Takes a volume in state <c>restoring</c> to its end, which a daemon that was killed halfway has left. The caller holds its lock.</summary>
@@ -134,11 +150,13 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
 
     /// <summary>Lets a volume's data be deleted without waiting for its time.</summary>
     /// <param name="which">Its id, or its name if no other one in the trash has that.</param>
+    /// <param name="dryRun">Only tells which one it would be.</param>
     /// <returns>The volume. What is mounted still is deleted when it is not any more.</returns>
     /// <exception cref="VolumeException">There is none.</exception>
-    internal async Task<Volume> PurgeAsync(string which, CancellationToken cancellation)
+    internal async Task<Volume> PurgeAsync(string which, bool dryRun, CancellationToken cancellation)
     {
         var volume = await FindAsync(which, cancellation);
+        if (dryRun) return volume;
         if (volume.State == VolumeState.Trashed && !await catalog.MakeDueAsync(volume, history.Of(EventKind.PurgeOrder, volume))) throw new VolumeException($"volume {volume.Name} ({volume.Id}) was changed at this moment: see volman trash ls");
         PurgeDue?.Invoke();
         return volume;

@@ -96,6 +96,13 @@ internal sealed record Volume
     /// <summary>False once its data is in the trash or gone.</summary>
     internal bool IsLiving => State is VolumeState.Ready or VolumeState.Removing or VolumeState.Restoring;
 
+    /// <summary>Whether both lie in one place as the catalog tells it. One place may have several names (<see cref="Exports.Aliases"/>).</summary>
+    internal bool IsBeside(Volume other) => (Backend, Server, Export) == (other.Backend, other.Server, other.Export);
+
+    /// <summary>Whether, in one place, the directory of the one would be that of the other, or lie within it.</summary>
+    internal bool Overlaps(Volume other) => Directory == other.Directory
+        || Directory.StartsWith(other.Directory + "/", StringComparison.Ordinal) || other.Directory.StartsWith(Directory + "/", StringComparison.Ordinal);
+
     /// <summary>Whether another host has, or had, what a host mounted for itself alone: the host that comes back has lost it.</summary>
     internal bool IsTakenFrom(Guid hostId) => IsExclusive && Mounts.Any(m => m.HostId == hostId && m.Epoch < Epoch || (m.HostId != hostId && IsMountedOn(hostId)));
 

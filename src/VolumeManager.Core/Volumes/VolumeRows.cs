@@ -115,6 +115,13 @@ internal static class VolumeRows
         return $"NOT EXISTS ({there} AND directory IN ({string.Join(", ", atOrAbove)})) AND NOT EXISTS ({there} AND directory > {Value(v.Directory + "/")} AND directory < {Value(v.Directory + "0")})";
     }
 
+    /// <summary>Gives a row when some living volume has such a directory.</summary>
+    internal static FormattableString OverlapsAny(Volume v)
+    {
+        List<object> values = [];
+        return FormattableStringFactory.Create($"SELECT 1 WHERE NOT ({OverlapsNone(v, values)})", [.. values]);
+    }
+
     /// <summary>Makes a host's copy of a volume what the shared catalog has. Of two volumes of one name the copied one is the living one. One that is mounted on the host keeps
     /// the name that it was mounted under, with which its Unmount will come; if it has another one by now, nobody mounts it under the old one any more.</summary>
     internal static Change Keep(Volume v) => Change.Quiet(
@@ -175,6 +182,14 @@ internal static class VolumeRows
     internal static Change BeginRemoval(Volume v, DateTime now) => Change.Of($"""
         UPDATE volumes SET state = 'removing', removed_at = {now}, revision = (SELECT revision FROM catalog)
         WHERE id = {v.Id} AND state IN ('ready', 'removing') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
+        """);
+
+    /// <summary>The same, if the volume was neither changed nor measured since it was read.</summary>
+    /// <remarks>Asked once more after a lost answer, it knows by its time that it was made.</remarks>
+    internal static Change BeginRemovalAsRead(Volume v, DateTime now) => Change.Of($"""
+        UPDATE volumes SET state = 'removing', removed_at = {now}, revision = (SELECT revision FROM catalog)
+        WHERE id = {v.Id} AND state IN ('ready', 'removing') AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
+          AND ((revision = {v.Revision} AND sampled_at IS NOT DISTINCT FROM {TypedNull.Or(v.SampledAt)}) OR (state = 'removing' AND removed_at = {now}))
         """);
 
     internal static Change CancelRemoval(Volume v) => Change.Of(

@@ -30,6 +30,8 @@ internal sealed partial class VolumeService(
         CheckShared(asked);
         // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
         var made = await exports.Of(asked).MakeAsync(asked, cancellation);
+        // What was there before may be another volume's.
+        if (!made) await CheckAliasesAsync(asked, cancellation);
         bool created;
         try
         {
@@ -47,7 +49,7 @@ internal sealed partial class VolumeService(
         {
             // Another host was first with the name: the directory is its volume's.
             if (await ExistsAsync(asked, options, cancellation)) return;
-            throw new VolumeException($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
+            throw Overlaps(asked);
         }
 
         if (!made) await exports.Of(asked).TakeAsync(asked);
@@ -55,22 +57,30 @@ internal sealed partial class VolumeService(
     }
 
     /// <summary>Removes a volume that nobody uses; its directory goes the way that its <c>on-remove</c> says. One that does not exist is success.</summary>
+    /// <param name="isMeant">What has to be so of the volume up to the moment at which it is closed to new mounts; null when any of that name is meant.</param>
+    /// <returns>What it was; null when there was none.</returns>
+    /// <exception cref="ChangedMeanwhileException">It is not the one that is meant. Nothing is changed.</exception>
     /// <exception cref="VolumeException">It is in use, by whom is named, or its directory cannot be moved. Nothing is changed.</exception>
-    internal async Task RemoveAsync(string name, CancellationToken cancellation)
+    internal async Task<Volume?> RemoveAsync(string name, CancellationToken cancellation, Func<Volume, bool>? isMeant = null)
     {
-        if (!VolumeName.IsValid(name)) return;
+        if (!VolumeName.IsValid(name)) return null;
         using var turn = await locks.AcquireAsync(name, cancellation);
+        Volume? was = null;
         // What was known may have been removed elsewhere, and made anew: then the new one is meant.
         for (Guid? gone = null; await catalog.FindAsync(name, cancellation) is { } volume && volume.Id != gone; gone = volume.Id)
         {
-            if (await TryRemoveAsync(volume, cancellation)) return;
+            was = volume;
+            if (await TryRemoveAsync(volume, isMeant, cancellation)) break;
         }
+
+        return was;
     }
 
     /// <returns>False when the volume is gone already.</returns>
-    async Task<bool> TryRemoveAsync(Volume volume, CancellationToken cancellation)
+    async Task<bool> TryRemoveAsync(Volume volume, Func<Volume, bool>? isMeant, CancellationToken cancellation)
     {
         var name = volume.Name;
+        if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
         // Of other hosts' mounts what is known may be old: while the catalog is away it is not known whether the volume is in use, and so it says.
         if (!volume.Mounts.IsEmpty && (catalog.StaleSince is null || volume.IsMountedOn(host.Id))) throw InUse(volume);
         if (volume.State == VolumeState.Restoring)
@@ -78,11 +88,14 @@ internal sealed partial class VolumeService(
             await FinishAbandonedAsync(volume);
             if (await catalog.FindAsync(name, cancellation) is not { State: VolumeState.Ready } restored) return false;
             volume = restored;
+            if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
         }
 
         await CheckUnheldAsync(volume, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        if (await catalog.BeginRemovalAsync(volume) is not { } now) return false;
+        var (made, now) = await catalog.BeginRemovalAsync(volume, isMeant);
+        if (!made && isMeant is not null) throw new ChangedMeanwhileException(name);
+        if (now is null) return false;
         if (now.State != VolumeState.Removing) throw InUse(now);
         await FinishRemovalAsync(now);
         return true;
@@ -98,6 +111,12 @@ internal sealed partial class VolumeService(
             throw new VolumeException($"volume {name} is in use on host {host.Name}: a process works in {mounts.TargetOf(name)}, end it first");
         }
 
+        await CheckNotInContainersAsync(volume, cancellation);
+    }
+
+    async Task CheckNotInContainersAsync(Volume volume, CancellationToken cancellation)
+    {
+        var name = volume.Name;
         // First the export: one that is not mounted cannot be recognised in a container.
         await exports.Of(volume).CheckAsync(volume, cancellation);
         if (await mounts.IsHeldByContainerAsync(volume, cancellation))
@@ -155,11 +174,6 @@ internal sealed partial class VolumeService(
         }
 
         if (existing is null) return false;
-        if (!existing.IsLiving)
-        {
-            throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
-        }
-
         await CheckSameAsync(existing, asked, options, cancellation);
         return true;
     }
@@ -181,9 +195,15 @@ internal sealed partial class VolumeService(
     internal async Task FinishAbandonedAsync(Volume volume)
     {
         var isRestored = volume.State == VolumeState.Restoring;
-        if (!catalog.IsAbandoned(volume)) throw new VolumeException($"volume {volume.Name} is being {(isRestored ? "restored or copied" : "removed")} by a host of the cluster at this moment: try again{(isRestored ? " when that is done" : "")}");
+        if (!catalog.IsAbandoned(volume)) throw IsBusy(volume);
         await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
     }
+
+    static VolumeException IsBusy(Volume volume) => new(volume.State == VolumeState.Restoring
+        ? $"volume {volume.Name} is being restored or copied by a host of the cluster at this moment: try again when that is done"
+        : $"volume {volume.Name} is being removed by a host of the cluster at this moment: try again");
+
+    static VolumeException Overlaps(Volume asked) => new($"volume {asked.Name} cannot have the directory {asked.Directory}, which overlaps that of another volume: choose another path");
 
     internal VolumeException InUse(Volume volume) => new(volume.State == VolumeState.Restoring
         ? $"volume {volume.Name} is being restored or copied: try again when that is done"
@@ -230,8 +250,14 @@ internal sealed partial class VolumeService(
         };
     }
 
+    /// <exception cref="VolumeException">The volume is another than what was asked for, or was removed and is in use here still.</exception>
     async Task CheckSameAsync(Volume existing, Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
+        if (!existing.IsLiving)
+        {
+            throw new VolumeException($"volume {asked.Name} was removed on another host while containers of this host use it ({Holders.Describe(existing, catalog)}): stop them first, then create it anew");
+        }
+
         if (options is null || options.Count == 0 || EffectiveOptions.Difference(existing, asked) is not { Length: > 0 } difference) return;
         // Stacks and services go on asking for what they always asked for, whatever an operator has set since.
         var original = await OptionService.ReadOriginalAsync(catalog, existing, cancellation);

@@ -51,11 +51,11 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
-    internal Task<VolumeView> CreateVolumeAsync(string name, IReadOnlyDictionary<string, string?> options, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(new CreateRequest(name, options), AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
+    internal Task<VolumeView> CreateVolumeAsync(CreateRequest request, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(request, AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
 
-    internal Task<VolumeView> RemoveVolumeAsync(string name, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+    internal Task<VolumeView> RemoveVolumeAsync(string name, bool dryRun, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}{DryRun(dryRun)}", null, AdminJson.Default.VolumeView, cancellation);
 
     internal Task<SetAnswer> SetVolumeAsync(string name, SetRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Patch, $"/v1/volumes/{Uri.EscapeDataString(name)}", JsonContent.Create(request, AdminJson.Default.SetRequest), AdminJson.Default.SetAnswer, cancellation);
@@ -87,16 +87,16 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal async Task<IReadOnlyList<HostView>> ListHostsAsync(CancellationToken cancellation) =>
         (await link.SendAsync(HttpMethod.Get, "/v1/hosts", null, AdminJson.Default.HostsAnswer, cancellation)).Hosts;
 
-    internal Task<EvictAnswer> EvictAsync(string host, bool force, CancellationToken cancellation) => link.SendAsync(
-        HttpMethod.Post, $"/v1/hosts/{Uri.EscapeDataString(host)}/evict", JsonContent.Create(new EvictRequest(force), AdminJson.Default.EvictRequest), AdminJson.Default.EvictAnswer, cancellation);
+    internal Task<EvictAnswer> EvictAsync(string host, EvictRequest request, CancellationToken cancellation) => link.SendAsync(
+        HttpMethod.Post, $"/v1/hosts/{Uri.EscapeDataString(host)}/evict", JsonContent.Create(request, AdminJson.Default.EvictRequest), AdminJson.Default.EvictAnswer, cancellation);
 
     /// <param name="which">An id or a name.</param>
-    internal Task<TrashAnswer> PurgeAsync(string which, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Delete, $"/v1/trash/{Uri.EscapeDataString(which)}", null, AdminJson.Default.TrashAnswer, cancellation);
+    internal Task<TrashAnswer> PurgeAsync(string which, bool dryRun, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Delete, $"/v1/trash/{Uri.EscapeDataString(which)}{DryRun(dryRun)}", null, AdminJson.Default.TrashAnswer, cancellation);
 
     /// <param name="which">An id or a name.</param>
-    internal Task<RestoreAnswer> RestoreAsync(string which, string? asName, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(new RestoreRequest(asName), AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
+    internal Task<RestoreAnswer> RestoreAsync(string which, RestoreRequest request, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Post, $"/v1/trash/{Uri.EscapeDataString(which)}/restore", JsonContent.Create(request, AdminJson.Default.RestoreRequest), AdminJson.Default.RestoreAnswer, cancellation);
 
     internal async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken cancellation) =>
         (await link.SendAsync(HttpMethod.Get, "/v1/tokens", null, AdminJson.Default.TokensAnswer, cancellation)).Tokens;
@@ -113,8 +113,10 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal Task<NewToken> CreateTokenAsync(TokenRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Post, "/v1/tokens", JsonContent.Create(request, AdminJson.Default.TokenRequest), AdminJson.Default.NewToken, cancellation);
 
-    internal Task<RemovedToken> RemoveTokenAsync(string name, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Delete, $"/v1/tokens/{Uri.EscapeDataString(name)}", null, AdminJson.Default.RemovedToken, cancellation);
+    internal Task<RemovedToken> RemoveTokenAsync(string name, bool dryRun, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Delete, $"/v1/tokens/{Uri.EscapeDataString(name)}{DryRun(dryRun)}", null, AdminJson.Default.RemovedToken, cancellation);
+
+    static string DryRun(bool isOne) => isOne ? "?dry_run=true" : "";
 
     public void Dispose() => link.Dispose();
 }

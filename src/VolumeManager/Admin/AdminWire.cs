@@ -46,7 +46,8 @@ internal sealed record TrashedVolume(Guid Id, string Name, string State, string 
 internal sealed record TrashAnswer(IReadOnlyList<TrashedVolume> Volumes, string? Next);
 
 /// <param name="Name">The name that the volume shall have; null for its own.</param>
-internal sealed record RestoreRequest(string? Name);
+/// <param name="DryRun">Only tell whether it could be restored, and where its data would be.</param>
+internal sealed record RestoreRequest(string? Name, bool DryRun = false);
 
 /// <param name="Source">Where its data is.</param>
 internal sealed record RestoreAnswer(Guid Id, string Name, string Source);

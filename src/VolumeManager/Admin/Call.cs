@@ -37,15 +37,17 @@ internal sealed record Call(HttpContext Http, Route Route, HostDaemon Daemon, Qu
         }
     }
 
-    /// <summary>What If-Match asks: that the thing is still as it was when who asks last saw it.</summary>
-    /// <param name="now">What a GET would answer.</param>
-    /// <exception cref="BadRequestException">It has changed.</exception>
-    internal void CheckMatch<T>(T now, JsonTypeInfo<T> type)
+    /// <summary>What If-Match asks of a thing: that it still is as it was when who asks last saw it. Null when nothing is asked.</summary>
+    /// <param name="view">What a GET would answer of it.</param>
+    internal Func<TThing, bool>? Match<TThing, TView>(Func<TThing, TView> view, JsonTypeInfo<TView> type)
     {
         var wanted = Http.Request.GetTypedHeaders().IfMatch;
-        var tag = AdminApi.ETagOf(JsonSerializer.SerializeToUtf8Bytes(now, type));
-        if (wanted.Count == 0 || wanted.Any(w => w.Equals(EntityTagHeaderValue.Any) || w.Compare(tag, useStrongComparison: true))) return;
-        throw new BadRequestException("it is not any more what If-Match says: look at it again, then decide", StatusCodes.Status412PreconditionFailed);
+        if (wanted.Count == 0 || wanted.Any(w => w.Equals(EntityTagHeaderValue.Any))) return null;
+        return now =>
+        {
+            var tag = AdminApi.ETagOf(JsonSerializer.SerializeToUtf8Bytes(view(now), type));
+            return wanted.Any(w => w.Compare(tag, useStrongComparison: true));
+        };
     }
 
     internal static bool HasBody(HttpContext http) => http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;

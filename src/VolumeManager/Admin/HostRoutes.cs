@@ -13,7 +13,7 @@ internal static class HostRoutes
         new("POST", "/v1/hosts/{name}/evict", "Free all that a lost host holds; make sure first that the machine is off", AdminJson.Default.EvictAnswer, async call =>
         {
             var request = await call.ReadAsync<EvictRequest>();
-            return EvictAnswer.Of(call["name"], await call.Daemon.Catalog.EvictAsync(call["name"], History.Actor ?? "the admin API", request.Force));
+            return EvictAnswer.Of(call["name"], await call.Daemon.Catalog.EvictAsync(call["name"], History.Actor ?? "the admin API", request.Force, request.DryRun));
         }) { Request = AdminJson.Default.EvictRequest, IsRequestOptional = true },
     ];
 }
@@ -30,8 +30,10 @@ internal sealed record HostView(Guid Id, string Name, string State, long Mounts,
 internal sealed record HostsAnswer(IReadOnlyList<HostView> Hosts);
 
 /// <param name="Force">Even a host that is live: its containers are not stopped, and can go on writing.</param>
-internal sealed record EvictRequest(bool Force = false);
+/// <param name="DryRun">Only tell what would become of what it holds.</param>
+internal sealed record EvictRequest(bool Force = false, bool DryRun = false);
 
+/// <summary>What became of what a host held or, in a dry run, would become of it.</summary>
 /// <param name="Mounts">How many were dropped.</param>
 /// <param name="ExclusiveVolumes">Those that are free now.</param>
 /// <param name="Exports">What hosts of the cluster serve, and whether it is shut out of that.</param>

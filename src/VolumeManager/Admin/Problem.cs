@@ -21,6 +21,7 @@ internal sealed record Problem(string Type, string Title, int Status, string Det
     {
         BadRequestException bad => bad.Status,
         NotInTrashException or NoSuchVolumeException or NoSuchHostException => StatusCodes.Status404NotFound,
+        ChangedMeanwhileException => StatusCodes.Status412PreconditionFailed,
         CatalogAwayException => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,
     };

@@ -33,6 +33,9 @@ internal sealed record QueryParameter(string Name, QueryKind Kind, string Descri
     /// <summary><c>true</c> or <c>false</c>, which it is when it is not given.</summary>
     internal static QueryParameter Flag(string name, string description) => new(name, QueryKind.Flag, description);
 
+    /// <summary>For requests without a body: the others have it there.</summary>
+    internal static QueryParameter DryRun(string description) => Flag("dry_run", description);
+
     /// <summary>A time of RFC 3339, such as <c>2026-11-01T00:00:00Z</c>.</summary>
     internal static QueryParameter Time(string name, string description) => new(name, QueryKind.Time, description);
 

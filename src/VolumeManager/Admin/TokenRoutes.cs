@@ -19,12 +19,11 @@ internal static class TokenRoutes
         new("POST", "/v1/tokens", "Make a token; the answer alone tells what it is", AdminJson.Default.NewToken, CreateAsync) { IsLocal = true, Request = AdminJson.Default.TokenRequest },
         new("DELETE", "/v1/tokens/{name}", "Revoke a token; it opens nothing any more half a minute later", AdminJson.Default.RemovedToken, async call =>
         {
-            var catalog = call.Daemon.Catalog;
             var entry = Entry(call, EventKind.TokenRemove, $"token {call["name"]}");
-            return await catalog.ApplyAsync(TokenRows.Delete(call["name"], entry))
+            return await (call.Filters.Flag("dry_run") ? ExistsAsync(call, call["name"]) : call.Daemon.Catalog.ApplyAsync(TokenRows.Delete(call["name"], entry)))
                 ? new RemovedToken(call["name"])
                 : throw new BadRequestException($"there is no token {Quoted.Text(call["name"])}: see volman token ls", StatusCodes.Status404NotFound);
-        }) { IsLocal = true },
+        }) { IsLocal = true, Query = [QueryParameter.DryRun("Only tell whether there is one to revoke")] },
     ];
 
     static async Task<object> CreateAsync(Call call)
@@ -34,6 +33,11 @@ internal static class TokenRoutes
         if (EnumText.Parse<Role>(request.Role) is null) throw new BadRequestException($"role is {Quoted.Text(request.Role)}: use {EnumText.Choices<Role>()}");
         var expires = request.ExpiresAt?.ToUniversalTime();
         if (expires <= catalog.Now) throw new BadRequestException($"expires_at is {expires:u}, which is over: write a later time, or leave it out");
+        if (request.DryRun)
+        {
+            return await ExistsAsync(call, request.Name) ? throw IsTaken(request.Name) : new NewToken(request.Name, request.Role, expires, null);
+        }
+
         var token = AccessToken.Make();
         var made = new AccessToken
         {
@@ -46,11 +50,20 @@ internal static class TokenRoutes
         };
         if (!await catalog.ApplyAsync(TokenRows.Insert(made, Entry(call, EventKind.TokenCreate, $"token {made.Name}, {made.Role}, {(expires is null ? "does not expire" : $"expires {expires:u}")}"))))
         {
-            throw new VolumeException($"there is a token {made.Name} already: revoke it with volman token rm, or choose another name");
+            throw IsTaken(made.Name);
         }
 
         return new NewToken(made.Name, made.Role, made.ExpiresAt, token);
     }
+
+    static async Task<bool> ExistsAsync(Call call, string name)
+    {
+        var exists = false;
+        await call.Daemon.Catalog.ReadAsync(TokenRows.ByName(name), _ => exists = true, call.Cancellation);
+        return exists;
+    }
+
+    static VolumeException IsTaken(string name) => new($"there is a token {name} already: revoke it with volman token rm, or choose another name");
 
     static Event Entry(Call call, string kind, string detail) => new() { At = call.Daemon.Catalog.Now, Host = call.Daemon.Host.Name, Kind = kind, Detail = detail, Actor = History.Actor };
 }
@@ -66,9 +79,10 @@ internal sealed record TokensAnswer(IReadOnlyList<TokenView> Tokens);
 
 /// <param name="Role"><c>viewer</c> or <c>operator</c>.</param>
 /// <param name="ExpiresAt">Null: it does not expire.</param>
-internal sealed record TokenRequest([property: JsonRequired] string Name, [property: JsonRequired] string Role, DateTime? ExpiresAt);
+/// <param name="DryRun">Only tell whether it could be made.</param>
+internal sealed record TokenRequest([property: JsonRequired] string Name, [property: JsonRequired] string Role, DateTime? ExpiresAt, bool DryRun = false);
 
-/// <param name="Token">What it is, told this once.</param>
-internal sealed record NewToken(string Name, string Role, DateTime? ExpiresAt, string Token);
+/// <param name="Token">What it is, told this once; null in a dry run.</param>
+internal sealed record NewToken(string Name, string Role, DateTime? ExpiresAt, string? Token);
 
 internal sealed record RemovedToken(string Name);

@@ -9,9 +9,9 @@ internal static class TrashRoutes
     [
         new("GET", "/v1/trash", "The volumes in the trash, those first that were removed last", AdminJson.Default.TrashAnswer, ListAsync) { Query = QueryParameter.Page },
         new("DELETE", "/v1/trash", "Delete the data of all volumes in the trash before its time", AdminJson.Default.TrashAnswer,
-            async call => Answer(call, await call.Daemon.Trash.PurgeAllAsync(call.Cancellation))),
+            async call => Answer(call, await (call.Filters.Flag("dry_run") ? call.Daemon.Trash.ListAsync(call.Cancellation) : call.Daemon.Trash.PurgeAllAsync(call.Cancellation)))) { Query = [QueryParameter.DryRun("Only tell whose data would be deleted")] },
         new("DELETE", "/v1/trash/{volume}", "Delete the data of a removed volume, named by id or name, before its time", AdminJson.Default.TrashAnswer,
-            async call => Answer(call, [await call.Daemon.Trash.PurgeAsync(call["volume"], call.Cancellation)])),
+            async call => Answer(call, [await call.Daemon.Trash.PurgeAsync(call["volume"], call.Filters.Flag("dry_run"), call.Cancellation)])) { Query = [QueryParameter.DryRun("Only tell whose data would be deleted")] },
         new("POST", "/v1/trash/{volume}/restore", "Bring a removed volume, named by id or name, back with its data and options", AdminJson.Default.RestoreAnswer, RestoreAsync)
             { Request = AdminJson.Default.RestoreRequest, IsRequestOptional = true },
     ];
@@ -34,7 +34,7 @@ internal static class TrashRoutes
     {
         var request = await call.ReadAsync<RestoreRequest>();
         if (request.Name is not null) VolumeRoutes.CheckName(request.Name);
-        var restored = await call.Daemon.Trash.RestoreAsync(call["volume"], request.Name, call.Cancellation);
+        var restored = await call.Daemon.Trash.RestoreAsync(call["volume"], request.Name, request.DryRun, call.Cancellation);
         return new RestoreAnswer(restored.Id, restored.Name, call.Daemon.Exports.Of(restored).SourceOf(restored));
     }
 }

@@ -23,17 +23,18 @@ internal static class VolumeRoutes
         {
             var request = await call.ReadAsync<CreateRequest>();
             CheckName(request.Name);
+            if (request.DryRun) return await PlanAsync(call, request);
             await call.Daemon.Volumes.CreateAsync(request.Name, request.Options, call.Cancellation);
             return await ViewAsync(call, request.Name);
         }) { Request = AdminJson.Default.CreateRequest },
         new("GET", "/v1/volumes/{name}", "All that is known of a volume", AdminJson.Default.VolumeView, async call => await ViewAsync(call, call["name"])),
         new("DELETE", "/v1/volumes/{name}", "Remove a volume, as docker volume rm does; the answer is what it was", AdminJson.Default.VolumeView, async call =>
         {
-            var volume = await ViewAsync(call, call["name"]);
-            call.CheckMatch(volume, AdminJson.Default.VolumeView);
-            await call.Daemon.Volumes.RemoveAsync(volume.Name, call.Cancellation);
-            return volume;
-        }),
+            var isMeant = call.Match<Volume, VolumeView>(volume => VolumeView.Of(volume, call.Daemon), AdminJson.Default.VolumeView);
+            var volumes = call.Daemon.Volumes;
+            var was = await (call.Filters.Flag("dry_run") ? volumes.PlanRemovalAsync(call["name"], call.Cancellation, isMeant) : volumes.RemoveAsync(call["name"], call.Cancellation, isMeant));
+            return was is null ? throw new NoSuchVolumeException(call["name"]) : VolumeView.Of(was, call.Daemon);
+        }) { Query = [QueryParameter.DryRun("Only tell whether it could be removed")] },
         new("GET", "/v1/mounts", "The mounts in the order of their volumes' names: each is a mount id of an engine that uses a volume", AdminJson.Default.MountsAnswer, ListMountsAsync)
         {
             Query = [QueryParameter.Text("volume", "Only mounts of the volume of this name"), QueryParameter.Text("host", "Only mounts of the host of this name"), .. QueryParameter.Page],
@@ -54,6 +55,13 @@ internal static class VolumeRoutes
             .Take(limit + 1)
             .ToList();
         return new VolumesAnswer([.. found.Take(limit).Select(volume => VolumeView.Of(volume, daemon))], found.Count > limit ? found[limit - 1].Name : null);
+    }
+
+    static async Task<VolumeView> PlanAsync(Call call, CreateRequest request)
+    {
+        var (volume, isThere) = await call.Daemon.Volumes.PlanAsync(request.Name, request.Options, call.Cancellation);
+        var view = VolumeView.Of(volume, call.Daemon);
+        return isThere ? view : view with { State = VolumeView.Planned };
     }
 
     /// <exception cref="BadRequestException">No volume can have this name.</exception>

@@ -7,6 +7,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Admin;
 
 /// <summary>A volume as an operator sees it.</summary>
+/// <param name="State"><c>ready</c>, <c>removing</c> or <c>restoring</c>; <c>planned</c> in the answer to a dry run, of one that would be made.</param>
 /// <param name="Source">Where its data is, in words that mean the same on every host.</param>
 /// <param name="Options">What is in force, defaults included.</param>
 /// <param name="SizeEnforced">Whether <c>size</c> is enforced where it lies, and if not why; null without a size.</param>
@@ -15,6 +16,8 @@ internal sealed record VolumeView(
     Guid Id, string Name, string State, string Source, IReadOnlyDictionary<string, string> Options, IReadOnlyDictionary<string, string> Labels, long? SizeBytes, string? SizeEnforced,
     long? UsedBytes, long? UsedFiles, DateTime? UsedAt, IReadOnlyList<HolderView> Holders, DateTime CreatedAt, string CreatedOnHost, long Epoch)
 {
+    internal const string Planned = "planned";
+
     internal static VolumeView Of(Volume volume, HostDaemon daemon) => new(
         volume.Id, volume.Name, EnumText.Of(volume.State), daemon.Exports.Of(volume).SourceOf(volume), EffectiveOptions.Of(volume), volume.Labels, volume.SizeBytes,
         volume.SizeBytes is null ? null : daemon.Exports.Of(volume).SizeEnforced(volume), volume.UsedBytes, volume.UsedFiles, volume.SampledAt,
@@ -30,7 +33,8 @@ internal sealed record HolderView(string Host, string State, int Callers, int Mo
 internal sealed record VolumesAnswer(IReadOnlyList<VolumeView> Volumes, string? Next);
 
 /// <param name="Options">As those of <c>docker volume create -o</c>.</param>
-internal sealed record CreateRequest([property: JsonRequired] string Name, IReadOnlyDictionary<string, string?>? Options);
+/// <param name="DryRun">Only tell whether it could be made, and what it would be.</param>
+internal sealed record CreateRequest([property: JsonRequired] string Name, IReadOnlyDictionary<string, string?>? Options, bool DryRun = false);
 
 /// <summary>The fact that a mount id of a host's engine uses a volume.</summary>
 internal sealed record MountView(string Volume, Guid VolumeId, string Host, string HostState, string CallerId, int Count, DateTime MountedAt)

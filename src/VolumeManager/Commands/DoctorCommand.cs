@@ -14,10 +14,11 @@ internal static class DoctorCommand
     {
         var repair = new Option<bool>("--repair") { Description = "Repair what can be repaired safely; without it nothing is changed" };
         var yes = new Option<bool>("--yes", "-y") { Description = "With --repair: do not ask before claims are dropped that nothing volman sees needs" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "With --repair: only tell what is wrong and what would be done about it, as without" };
         var only = new Option<string[]>("--only") { Description = "Only findings of these codes, see docs/doctor.md", HelpName = "code", AllowMultipleArgumentsPerToken = true };
         var ignore = new Option<string[]>("--ignore") { Description = "All findings but those of these codes", HelpName = "code", AllowMultipleArgumentsPerToken = true };
         var output = new OutputOption("text");
-        var command = new Command("doctor", "Tell what is wrong with this host's volumes and their set-up, and repair it; the exit code is 0 when nothing is, 3 when something is and stays") { repair, yes, only, ignore, output };
+        var command = new Command("doctor", "Tell what is wrong with this host's volumes and their set-up, and repair it; the exit code is 0 when nothing is, 3 when something is and stays") { repair, yes, dryRun, only, ignore, output };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -25,7 +26,7 @@ internal static class DoctorCommand
             bool IsAsked(FindingView f) => (parsed.GetValue(only) is not { Length: > 0 } codes || codes.Contains(f.Code)) && parsed.GetValue(ignore)?.Contains(f.Code) != true;
             var failed = await CommandLine.RunAsync(async () =>
             {
-                var answer = await ExamineAsync(parsed, flags, parsed.GetValue(repair) ? parsed.GetValue(yes) : null, IsAsked, cancellation);
+                var answer = await ExamineAsync(parsed, flags, parsed.GetValue(repair) && !parsed.GetValue(dryRun) ? parsed.GetValue(yes) : null, IsAsked, cancellation);
                 answer = answer with { Findings = [.. answer.Findings.Where(IsAsked)] };
                 isHealthy = answer.Findings.All(f => f.Severity == "note");
                 output.Write(parsed, answer, DoctorJson.Default.DoctorAnswer, Write);

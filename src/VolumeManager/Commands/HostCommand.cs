@@ -38,15 +38,19 @@ internal static class HostCommand
     {
         var name = new Argument<string>("name") { Description = "The host's name, as volman host ls shows it" };
         var force = new Option<bool>("--force") { Description = "Even a host that is live. Its containers are not stopped, and can go on writing to its volumes" };
-        var command = new Command("evict", "Free all that a lost host holds: its mounts are dropped, and its exclusive volumes may be taken over at once. Make sure first that the machine is off") { name, force };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell what it holds, and what would become of that" };
+        var command = new Command("evict", "Free all that a lost host holds: its mounts are dropped, and its exclusive volumes may be taken over at once. Make sure first that the machine is off") { name, force, dryRun };
         var flags = AddFlags(command);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             var host = parsed.GetValue(name)!;
-            Write(await AskAsync(
+            var request = new EvictRequest(parsed.GetValue(force), parsed.GetValue(dryRun));
+            var evicted = await AskAsync(
                 parsed, flags,
-                daemon => daemon.EvictAsync(host, parsed.GetValue(force), cancellation),
-                async database => EvictAnswer.Of(host, await Eviction.EvictAsync(database, host, $"{Environment.UserName} on {Environment.MachineName}", parsed.GetValue(force)))));
+                daemon => daemon.EvictAsync(host, request, cancellation),
+                async database => EvictAnswer.Of(host, await Eviction.EvictAsync(database, host, $"{Environment.UserName} on {Environment.MachineName}", request.Force, request.DryRun)));
+            if (request.DryRun) Foretell(evicted);
+            else Write(evicted);
         }));
         return command;
     }
@@ -60,6 +64,12 @@ internal static class HostCommand
                 ? $"It is shut out of {export.Source}: what it has open there is lost to it."
                 : $"It is not shut out of {export.Source} yet: its exclusive volumes there can be mounted once volman on host {export.Host} has done so.");
         }
+    }
+
+    static void Foretell(EvictAnswer evicted)
+    {
+        Console.WriteLine($"Host {evicted.Host} would be evicted, and {evicted.Mounts} {(evicted.Mounts == 1 ? "mount" : "mounts")} dropped{(evicted.ExclusiveVolumes.Count == 0 ? "" : $"; exclusive volumes that would be free: {string.Join(", ", evicted.ExclusiveVolumes)}")}.");
+        foreach (var export in evicted.Exports) Console.WriteLine($"Volman on host {export.Host} would shut it out of {export.Source}: what it has open there would be lost to it.");
     }
 
     static Dictionary<string, Option<string?>> AddFlags(Command command) => SettingsBinder.AddFlags(command, [.. AdminFlags.Keys, .. s_databaseKeys]);

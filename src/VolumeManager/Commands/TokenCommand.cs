@@ -46,13 +46,15 @@ internal static class TokenCommand
                 given.AddError($"--expires: {e.Message}");
             }
         });
-        var command = new Command("create", "Make a token, and print it this once: it is written down nowhere") { name, role, expires };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell whether it could be made" };
+        var command = new Command("create", "Make a token, and print it this once: it is written down nowhere") { name, role, expires, dryRun };
         var flags = SettingsBinder.AddFlags(command, s_keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
             var until = parsed.GetValue(expires) is { } time ? DateTime.UtcNow + Setting.Duration(time) : default(DateTime?);
-            Console.WriteLine((await daemon.CreateTokenAsync(new TokenRequest(parsed.GetValue(name)!, parsed.GetValue(role)!, until), cancellation)).Token);
+            var made = await daemon.CreateTokenAsync(new TokenRequest(parsed.GetValue(name)!, parsed.GetValue(role)!, until, parsed.GetValue(dryRun)), cancellation);
+            Console.WriteLine(made.Token ?? $"Token {made.Name} would be made, with the role {made.Role}; it would {(made.ExpiresAt is { } end ? $"expire {end:u}" : "not expire")}.");
         }));
         return command;
     }
@@ -60,12 +62,14 @@ internal static class TokenCommand
     static Command BuildRemove()
     {
         var name = NameArgument("The token's name");
-        var command = new Command("rm", "Revoke a token: within half a minute it opens nothing any more, on no host") { name };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell whether there is one to revoke" };
+        var command = new Command("rm", "Revoke a token: within half a minute it opens nothing any more, on no host") { name, dryRun };
         var flags = SettingsBinder.AddFlags(command, s_keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            Console.WriteLine($"Token {(await daemon.RemoveTokenAsync(parsed.GetValue(name)!, cancellation)).Name} is revoked.");
+            var removed = await daemon.RemoveTokenAsync(parsed.GetValue(name)!, parsed.GetValue(dryRun), cancellation);
+            Console.WriteLine($"Token {removed.Name} {(parsed.GetValue(dryRun) ? "would be" : "is")} revoked.");
         }));
         return command;
     }

@@ -52,7 +52,11 @@ internal static class TrashCommand
 
             if (parsed.GetValue(dryRun))
             {
-                foreach (var volume in (await daemon.ListTrashAsync(cancellation)).Where(v => asked.Contains($"{v.Id}") || asked.Contains(v.Name))) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}), removed {volume.RemovedAt:u}, would be deleted.");
+                foreach (var one in asked)
+                {
+                    foreach (var volume in (await daemon.PurgeAsync(one, dryRun: true, cancellation)).Volumes) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}), removed {volume.RemovedAt:u}, would be deleted.");
+                }
+
                 return;
             }
 
@@ -60,7 +64,7 @@ internal static class TrashCommand
             var purged = new HashSet<Guid>();
             foreach (var one in asked)
             {
-                foreach (var volume in (await daemon.PurgeAsync(one, cancellation)).Volumes)
+                foreach (var volume in (await daemon.PurgeAsync(one, dryRun: false, cancellation)).Volumes)
                 {
                     purged.Add(volume.Id);
                     if (!parsed.GetValue(wait)) Console.WriteLine($"The data of volume {volume.Name} ({volume.Id}) is deleted, within minutes if nothing uses it and every host was heard of since its removal.");

@@ -31,9 +31,9 @@ internal static class VolumeAdoptCommand
             var scan = await daemon.FindAdoptableAsync(AdminFlags.Query([.. where.Select(o => (o.Key, o.Value))]), cancellation);
             var chosen = parsed.GetValue(directories) ?? [];
             if (parsed.GetValue(all)) chosen = [.. scan.Found.Where(f => f.WhyNot is null).Select(f => f.Directory)];
-            if (chosen.Length == 0 || parsed.GetValue(dryRun))
+            if (chosen.Length == 0)
             {
-                output.Write(parsed, chosen.Length == 0 ? scan : scan with { Found = [.. scan.Found.Where(f => chosen.Contains(f.Directory))] }, AdminJson.Default.AdoptableAnswer, Write);
+                output.Write(parsed, scan, AdminJson.Default.AdoptableAnswer, Write);
                 return;
             }
 
@@ -45,9 +45,11 @@ internal static class VolumeAdoptCommand
                 var options = opt.Of(parsed);
                 foreach (var (key, value) in where) options.TryAdd(key, value);
                 options["path"] = directory;
-                var made = await daemon.CreateVolumeAsync(name, options, cancellation);
-                Console.WriteLine($"Volume {made.Name} is at {made.Source}; when it is removed its data {(made.Options["on-remove"] == "retain" ? "stays" : "goes to the trash")}.");
+                var made = await daemon.CreateVolumeAsync(new CreateRequest(name, options, parsed.GetValue(dryRun)), cancellation);
+                if (!parsed.GetValue(dryRun)) Console.WriteLine($"Volume {made.Name} is at {made.Source}; when it is removed its data {(made.Options["on-remove"] == "retain" ? "stays" : "goes to the trash")}.");
             }
+
+            if (parsed.GetValue(dryRun)) output.Write(parsed, scan with { Found = [.. scan.Found.Where(f => chosen.Contains(f.Directory))] }, AdminJson.Default.AdoptableAnswer, Write);
         }));
         return command;
     }

@@ -55,13 +55,16 @@ internal static class VolumeCommand
     {
         var name = NameArgument("The name that it shall have");
         var opt = new VolumeOptions("An option, such as size=10G or label.team=web; all are in docs/options.md");
-        var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell whether it could be made, and where its data would be" };
+        var command = new Command("create", "Make a volume, as docker volume create -d volman does") { name, opt, dryRun };
         var flags = SettingsBinder.AddFlags(command, AdminFlags.Keys);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
-            var made = await daemon.CreateVolumeAsync(parsed.GetValue(name)!, opt.Of(parsed), cancellation);
-            Console.WriteLine($"Volume {made.Name} is at {made.Source}.");
+            var made = await daemon.CreateVolumeAsync(new CreateRequest(parsed.GetValue(name)!, opt.Of(parsed), parsed.GetValue(dryRun)), cancellation);
+            Console.WriteLine(made.State == VolumeView.Planned ? $"Volume {made.Name} would be at {made.Source}."
+                : parsed.GetValue(dryRun) ? $"Volume {made.Name} is at {made.Source} already, and would stay as it is."
+                : $"Volume {made.Name} is at {made.Source}.");
         }));
         return command;
     }
@@ -83,13 +86,13 @@ internal static class VolumeCommand
                 var onRemove = volume.Options["on-remove"];
                 if (parsed.GetValue(dryRun))
                 {
-                    Console.WriteLine(volume.Holders.Count > 0 ? $"Volume {name} would not be removed: it is in use on {string.Join(", ", volume.Holders.Select(h => h.Host))}."
-                        : $"Volume {name} would be removed; its data would {(onRemove == "retain" ? $"stay at {volume.Source}" : onRemove == "delete" ? "be deleted" : "wait in the trash")}.");
+                    await daemon.RemoveVolumeAsync(name, dryRun: true, cancellation);
+                    Console.WriteLine($"Volume {name} would be removed; its data would {(onRemove == "retain" ? $"stay at {volume.Source}" : onRemove == "delete" ? "be deleted" : "wait in the trash")}.");
                     continue;
                 }
 
                 if (onRemove == "delete" && volume.Holders.Count == 0 && !parsed.GetValue(yes)) Confirmation.Ask($"delete the data of {name} for good");
-                await daemon.RemoveVolumeAsync(name, cancellation);
+                await daemon.RemoveVolumeAsync(name, dryRun: false, cancellation);
                 Console.WriteLine(onRemove switch
                 {
                     "retain" => $"Volume {name} is removed; its data stays at {volume.Source}.",
@@ -111,15 +114,14 @@ internal static class VolumeCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             using var daemon = AdminFlags.Open(parsed, flags);
+            var restored = await daemon.RestoreAsync(parsed.GetValue(which)!, new RestoreRequest(parsed.GetValue(asName), parsed.GetValue(dryRun)), cancellation);
             if (parsed.GetValue(dryRun))
             {
-                var meant = (await daemon.ListTrashAsync(cancellation)).Where(v => v.Name == parsed.GetValue(which) || $"{v.Id}" == parsed.GetValue(which)).ToList();
-                if (meant.Count == 0) throw new VolumeException($"there is no volume \"{parsed.GetValue(which)}\" in the trash: see volman trash ls");
-                foreach (var volume in meant) Console.WriteLine($"Volume {parsed.GetValue(asName) ?? volume.Name} would be restored with what {volume.Name} ({volume.Id}) was when it was removed, {volume.RemovedAt:u}.");
+                var removed = (await daemon.ListTrashAsync(cancellation)).FirstOrDefault(v => v.Id == restored.Id);
+                Console.WriteLine($"Volume {restored.Name} would be restored to {restored.Source}{(removed is null ? "" : $" with what {removed.Name} ({removed.Id}) was when it was removed, {removed.RemovedAt:u}")}.");
                 return;
             }
 
-            var restored = await daemon.RestoreAsync(parsed.GetValue(which)!, parsed.GetValue(asName), cancellation);
             Console.WriteLine($"Volume {restored.Name} is restored to {restored.Source}.");
         }));
         return command;

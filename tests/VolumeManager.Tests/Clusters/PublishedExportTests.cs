@@ -244,6 +244,8 @@ public sealed class PublishedExportTests : IAsyncDisposable
         await StartAsync(2);
         var before = await FsidAsync(1);
         await using var database = new PostgresDatabase(Cluster.Server.ConnectionString(Cluster.Database), "test");
+        Assert.Equal([new Fencing.Closed("served.invalid:/e", "host-0", false)], (await Eviction.EvictAsync(database, "host-1", "tester", force: true, dryRun: true)).Exports);
+        Assert.Equal(("192.0.2.1", before), (_exportfs.Clients, await FsidAsync(1)));
         var evicted = await Eviction.EvictAsync(database, "host-1", "tester", force: true);
         Assert.Equal([new Fencing.Closed("served.invalid:/e", "host-0", true)], evicted.Exports);
         await TestHost.EventuallyAsync(async () => _exportfs.Clients == "192.0.2.1" && await FsidAsync(1) != before, "it is let in again under another fsid");

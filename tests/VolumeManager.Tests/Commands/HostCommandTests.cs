@@ -107,14 +107,25 @@ public class HostCommandTests
         VolmanProcess.AssertRefused(
             "host host-0 is live: stop its containers and volman there first, or evict it with --force if its volumes must be free although it may still write to them",
             await HostAsync(cluster, "evict", "host-0"));
+        var dryRun = new VolmanProcess.Ended(0, "Host host-0 would be evicted, and 2 mounts dropped; exclusive volumes that would be free: single.\n", "");
+        VolmanProcess.AssertRefused("host host-0 is live: .+", await HostAsync(cluster, "evict", "host-0", "--dry-run"));
+        Assert.Equal(dryRun, await HostAsync(cluster, "evict", "host-0", "--force", "--dry-run"));
+        Assert.Equal(dryRun, await VolmanProcess.RunAsync(["host", "evict", "host-0", "--force", "--dry-run", "--admin-socket", cluster[1].Settings.AdminSocket], null));
         Assert.Equal(2, await cluster[0].CountMountRowsAsync());
 
         await cluster.CutAsync(0);
         await cluster.ExpireLeaseAsync(0, "1 second");
+        Assert.Equal(dryRun, await HostAsync(cluster, "evict", "host-0", "--dry-run"));
+        Assert.Equal(2, await cluster[0].CountMountRowsAsync());
+        Assert.Equal(0, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'host-evict'"));
+        Assert.Equal("live", await cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-0'"));
         Assert.Equal(new VolmanProcess.Ended(0, "Host host-0 is evicted: 2 mounts dropped, exclusive volumes free now: single.\n", ""), await HostAsync(cluster, "evict", "host-0"));
         Assert.Equal(0, await cluster[0].CountMountRowsAsync());
         Assert.Contains("evicted by ", await cluster.ScalarAsync<string>("SELECT detail FROM events WHERE kind = 'host-evict' AND volume_id IS NULL"), StringComparison.Ordinal);
-        VolmanProcess.AssertRefused("host host-0 is evicted already and holds nothing: there is nothing left to do", await HostAsync(cluster, "evict", "host-0"));
+        foreach (var flags in new string[][] { [], ["--dry-run"] })
+        {
+            VolmanProcess.AssertRefused("host host-0 is evicted already and holds nothing: there is nothing left to do", await HostAsync(cluster, ["evict", "host-0", .. flags]));
+        }
 
         Assert.Equal("", await cluster[1].Engine.MountAsync("single", "y"));
         Assert.Equal(new VolmanProcess.Ended(0, "Host host-1 is evicted: 1 mount dropped, exclusive volumes free now: single.\n", ""), await HostAsync(cluster, "evict", "host-1", "--force"));

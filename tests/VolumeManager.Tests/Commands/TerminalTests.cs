@@ -52,7 +52,7 @@ public sealed class TerminalTests : IAsyncLifetime, IAsyncDisposable
         Assert.Contains("Volume v is removed, and its data is being deleted.", await OnTerminalAsync("volume rm v", "echo y |"), StringComparison.Ordinal);
 
         Assert.Equal(0, (await PipedAsync("volume", "rm", "w")).ExitCode);
-        Assert.Matches("^Volume again would be restored with what w \\(.+\\) was when it was removed, 20.+Z\\.\n$", (await PipedAsync("volume", "restore", "w", "--as", "again", "--dry-run")).Output);
+        Assert.Matches("^Volume again would be restored to .+/again with what w \\(.+\\) was when it was removed, 20.+Z\\.\n$", (await PipedAsync("volume", "restore", "w", "--as", "again", "--dry-run")).Output);
         Assert.Matches("The data of volume w \\(.+\\), removed 20.+Z, would be deleted\\.\n$", (await PipedAsync("trash", "empty", "--dry-run")).Output);
         Assert.Single(Directory.GetDirectories(_host.DataOf(".trash"), "w.*"));
         Assert.Matches("^The data of [12] volumes? is deleted\\.\n$", (await PipedAsync("trash", "empty", "--yes", "--wait")).Output);

@@ -1,0 +1,72 @@
+using VolumeManager.Volumes;
+
+namespace VolumeManager.Exports;
+
+/// <summary>
+/// Places that are one directory under several names: one NFS server may be called <c>nas</c>, <c>nas.lan</c> and <c>10.0.0.5</c>, and a data root may lie on it. The catalog
+/// compares names. Here it is tried: what is made in the one place is looked for in the other.
+/// </summary>
+internal static class Aliases
+{
+    // Of a place that is not the one where something is done: what is wrong with it must not hold that up for long.
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
+    /// <param name="Same">The volumes that lie in the place after all.</param>
+    /// <param name="Unknown">Those of which that could not be found out, and why.</param>
+    internal sealed record Found(IReadOnlyList<Volume> Same, IReadOnlyList<(Volume Volume, string Why)> Unknown);
+
+    /// <summary>Which of some volumes of other places, as the catalog tells it, lie in the same place as <paramref name="any"/>.</summary>
+    /// <exception cref="VolumeException">The place of <paramref name="any"/> does not answer.</exception>
+    internal static async Task<Found> FindAsync(ExportTable exports, Volume any, IEnumerable<Volume> suspects, CancellationToken cancellation)
+    {
+        // Data roots tell themselves apart by their ids.
+        var places = suspects.Where(v => !v.IsBeside(any) && (v.Backend == "nfs" || any.Backend == "nfs")).GroupBy(v => (v.Backend, v.Server, v.Export)).Select(place => place.ToList()).ToList();
+        if (places.Count == 0) return new Found([], []);
+        var export = exports.Of(any);
+        var mark = await export.TryMarkAsync(any, cancellation);
+        try
+        {
+            var compared = await Task.WhenAll(places.Select(async place => (Volumes: place, Verdict: await CompareAsync(exports, any, place[0], mark, cancellation))));
+            return new Found(
+                [.. compared.Where(c => c.Verdict.IsSame).SelectMany(c => c.Volumes)],
+                [.. compared.Where(c => c.Verdict is { IsSame: false, WhyUnknown: not null }).SelectMany(c => c.Volumes.Select(v => (v, c.Verdict.WhyUnknown!)))]);
+        }
+        finally
+        {
+            if (mark is not null) await export.UnmarkAsync(any, mark);
+        }
+    }
+
+    static async Task<(bool IsSame, string? WhyUnknown)> CompareAsync(ExportTable exports, Volume any, Volume other, string? mark, CancellationToken cancellation)
+    {
+        var why = $"nothing can be made in {exports.Of(any).Source} that could be looked for there";
+        try
+        {
+            if (mark is not null) return (await exports.Of(other).HasMarkAsync(other, mark, cancellation).WaitAsync(s_patience, cancellation), null);
+        }
+        catch (VolumeException e)
+        {
+            why = e.Message;
+        }
+        catch (TimeoutException)
+        {
+            why = $"{exports.Of(other).Name} has not answered within {s_patience.TotalSeconds:0} s";
+        }
+
+        // What cannot be tried is judged by what the names mean.
+        return any.Backend == "nfs" && other.Backend == "nfs" && any.Export == other.Export && await MeanOneAsync(any.Server, other.Server) ? (true, null) : (false, why);
+    }
+
+    static async Task<bool> MeanOneAsync(string server, string other)
+    {
+        try
+        {
+            var addresses = await Task.WhenAll(new NfsServer(server, port: 0).ResolveAsync(), new NfsServer(other, port: 0).ResolveAsync());
+            return addresses[0].Intersect(addresses[1]).Any();
+        }
+        catch (VolumeException)
+        {
+            return false;
+        }
+    }
+}
