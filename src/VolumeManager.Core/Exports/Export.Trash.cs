@@ -44,6 +44,24 @@ internal abstract partial class Export
         }
     }, cancellation);
 
+    /// <summary>Moves what was taken from a volume's place by mistake back there, unless something is there again.</summary>
+    /// <returns>False when something is, or nothing was in the trash.</returns>
+    internal Task<bool> PutBackAsync(Volume volume) => RunAsync(volume, () =>
+    {
+        try
+        {
+            return Root.TryRename($"{Trash}/{TrashName(volume)}", volume.Directory);
+        }
+        catch (LinuxException e) when (e.Errno is LibC.EEXIST or LibC.ENOTEMPTY or LibC.EINVAL)
+        {
+            return false;
+        }
+        catch (LinuxException e)
+        {
+            throw Failed("cannot be put back", volume, e);
+        }
+    }, CancellationToken.None);
+
     /// <summary>Moves a volume's data from the trash to its place. An empty directory in the way goes.</summary>
     /// <returns>False when there is no such entry in the trash.</returns>
     /// <exception cref="VolumeException">Something else is in the way, or the file system refused; the data is where it was.</exception>

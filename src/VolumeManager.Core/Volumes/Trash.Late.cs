@@ -15,7 +15,8 @@ internal sealed partial class Trash
             // Looked at again after each rename: somebody may have removed it in between, and found nothing there.
             for (var isInTrash = true; await IsInUseAsync(removed) == isInTrash; isInTrash = !isInTrash)
             {
-                await (isInTrash ? export.RestoreAsync(removed, Export.TrashName(removed)) : export.TrashAsync(removed));
+                // A directory in that place is the successor's own. Then what was moved is the removed volume's: another host has ended the removal, and made the successor, in between.
+                if (!await (isInTrash ? export.PutBackAsync(removed) : export.TrashAsync(removed))) break;
                 LogPutRight(removed.Name, isInTrash ? export.SourceOf(removed) : Export.Trash);
             }
         }

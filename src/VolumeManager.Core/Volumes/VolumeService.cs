@@ -93,12 +93,38 @@ internal sealed partial class VolumeService(
 
         await CheckUnheldAsync(volume, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        var (made, now) = await catalog.BeginRemovalAsync(volume, isMeant);
-        if (!made && isMeant is not null) throw new ChangedMeanwhileException(name);
-        if (now is null) return false;
-        if (now.State != VolumeState.Removing) throw InUse(now);
-        await FinishRemovalAsync(now);
+        if (volume.State != VolumeState.Removing)
+        {
+            var (made, now) = await catalog.BeginRemovalAsync(volume, isMeant);
+            if (!made && isMeant is not null) throw new ChangedMeanwhileException(name);
+            if (now is null) return false;
+            if (now.State != VolumeState.Removing) throw InUse(now);
+            volume = now;
+            if (made)
+            {
+                await FinishRemovalAsync(volume);
+                return true;
+            }
+        }
+
+        if (await IsRemovedElsewhereAsync(volume, cancellation)) return false;
+        await FinishRemovalAsync(volume);
         return true;
+    }
+
+    /// <summary>Waits for another host that removes the volume at this moment.</summary>
+    /// <returns>False when it takes too long, so that it may have been killed over it.</returns>
+    /// <exception cref="VolumeException">It could not remove it.</exception>
+    async Task<bool> IsRemovedElsewhereAsync(Volume volume, CancellationToken cancellation)
+    {
+        for (var began = Environment.TickCount64; Environment.TickCount64 - began < s_othersTime.TotalMilliseconds; await Task.Delay(s_pause, cancellation))
+        {
+            if (catalog.IsAbandoned(volume)) return false;
+            if (await catalog.FindAsync(volume.Name, cancellation) is not { } now || now.Id != volume.Id) return true;
+            if (now.State != VolumeState.Removing) throw new VolumeException($"volume {volume.Name} could not be removed by a host of the cluster that tried at this moment: see volman event ls --volume {volume.Name}, then try again");
+        }
+
+        return false;
     }
 
     /// <summary>Whatever the catalog says: the engine may have forgotten a container (live-restore) that the kernel still knows.</summary>

@@ -90,8 +90,12 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
     public async Task<string> InsideAsync(params IEnumerable<string> command) => (await _machine.RunAsync(Engine.Deadline, command)).MustSucceed().Output;
 
     /// <summary>Unmounts on the host what the engine has mounted for the plugin's mounts. The plugin has its own still.</summary>
-    public async Task TakePropagatedMountAsync() => await InsideAsync(
-        "umount", "--lazy", Folder[$"docker/plugins/{await DockerAsync($"plugin inspect --format {{{{.Id}}}} {Plugin}")}/propagated-mount"]);
+    /// <remarks>Where the file system below is shared too, as systemd has it, what the plugin mounts reaches the host through that one, and nothing is lost: so it is made private.</remarks>
+    public async Task TakePropagatedMountAsync() => await InsideAsync("sh", "-ec", $"""
+        cd '{Folder["docker/plugins"]}/{await DockerAsync($"plugin inspect --format {{{{.Id}}}} {Plugin}")}'
+        umount --lazy "$PWD/propagated-mount"
+        mount --make-private "$(findmnt --noheadings --output TARGET --target "$PWD/propagated-mount")"
+        """);
 
     public Task<PluginRegistry> StartRegistryAsync() => PluginRegistry.StartAsync(_machine);
 

@@ -265,6 +265,33 @@ public class RestoreInClusterTests
         Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
     }
 
+    /// <summary>Two hosts remove one volume, and a third has made the next of that name before the slower of the two is told.</summary>
+    [Fact]
+    public async Task What_a_removal_has_moved_is_never_put_into_the_next_volume_of_that_name()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAsync(cluster[0], "v");
+        await OvertakeAsync(cluster, "removing", "trashed", """
+            state = 'purging' WHERE id = NEW.id;
+            UPDATE volumes SET state = 'trashed', removed_at = now(), purge_after = now() + interval '1 day' WHERE id = NEW.id;
+            INSERT INTO volumes SELECT (jsonb_populate_record(OLD, '{"id": "0d9f4d4c-31d5-4b5b-8f0e-6a5a3b8c1d2e", "state": "ready", "removed_at": null, "provisioned_at": null}')).*;
+            PERFORM pg_sleep(2);
+            UPDATE volumes SET name = name
+            """);
+        var removing = cluster[0].Engine.RemoveAsync("v");
+        await TestHost.EventuallyAsync(() => Task.FromResult(!Directory.Exists(cluster[0].DataOf("v"))), "the data is in the trash");
+        Directory.CreateDirectory(cluster[0].DataOf("v"));
+        Assert.Equal("", await removing);
+        await OvertakeNoMoreAsync(cluster);
+        Assert.Equal("data of v", await File.ReadAllTextAsync(Path.Combine(Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash"))), "f")));
+        foreach (var host in cluster.Hosts)
+        {
+            Assert.Equal("", await host.Engine.MountAsync("v", "next"));
+            Assert.Empty(Directory.GetFileSystemEntries(host.TargetOf("v")));
+            Assert.Equal("", await host.Engine.UnmountAsync("v", "next"));
+        }
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("w")]

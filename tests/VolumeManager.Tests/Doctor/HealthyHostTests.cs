@@ -35,7 +35,7 @@ public sealed class HealthyHostTests
         await LoadAsync(cluster.Hosts);
     }
 
-    /// <summary>Each client has volumes of its own, one that it keeps mounted and others that come and go, and one that all clients of its host make, use and remove.</summary>
+    /// <summary>Each client has volumes of its own, one that it keeps mounted and others that come and go, and one that all clients of all hosts make, use and remove.</summary>
     static async Task LoadAsync(IReadOnlyList<TestHost> hosts)
     {
         using var stop = new CancellationTokenSource();
@@ -53,7 +53,7 @@ public sealed class HealthyHostTests
                 Assert.Equal("", await engine.MountAsync(own, $"caller-{round}"));
                 Assert.Equal("", await engine.MountAsync(kept, $"caller-{round}"));
                 // A name that others create, mount and remove at the same time: each may find it gone, or in use.
-                var common = $"common-{h}";
+                const string common = "common";
                 await engine.CreateAsync(common);
                 if (await engine.MountAsync(common, $"{h}-{c}") == "") await engine.UnmountAsync(common, $"{h}-{c}");
                 await engine.RemoveAsync(common);
