@@ -125,6 +125,13 @@ internal sealed partial class MountService(
             SetLost(volume, mounted);
         }
 
+        // Left there without a claim, for a process works in it: the volume may have been moved since, or another one has the name.
+        if (mounted && volume.Mounts.Where(catalog.Index.IsOwn).Sum(m => m.Count) == 1 && !await exports.Of(volume).IsMountedAsync(volume, target))
+        {
+            if (!await exports.Of(volume).UnmountAsync(target)) throw new VolumeException($"volume {volume.Name} cannot be mounted: a process works in {target}, where another directory than the volume's is mounted: end it, then try again");
+            mounted = false;
+        }
+
         if (!mounted) await exports.Of(volume).MountAsync(volume, target, cancellation);
         // Mounted but not provisioned: an earlier daemon was killed between the two.
         if (!mounted || volume.ProvisionedAt is null) await RecordAttachAsync(volume, began);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Mounts;
 
@@ -208,6 +209,27 @@ public sealed class MountTests : IAsyncLifetime
 
         await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts().Count == 0), "the reconciler unmounts");
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+    }
+
+    /// <summary>What a volume leaves that was moved by another host while a process of this one worked in it.</summary>
+    [Fact]
+    public async Task No_caller_gets_another_directory_that_is_mounted_in_the_volumes_place()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(_host.TargetOf("v"));
+        await ShellCommand.BindAsync(folder.Make("other"), _host.TargetOf("v"));
+        using (File.Create(_host.TargetOf("v") + "/open"))
+        {
+            Assert.Equal(
+                $"volume v cannot be mounted: a process works in {_host.TargetOf("v")}, where another directory than the volume's is mounted: end it, then try again", await _host.Engine.MountAsync("v", "x"));
+            Assert.Equal(0, await _host.CountMountRowsAsync());
+        }
+
+        Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+        Assert.Empty(Directory.GetFileSystemEntries(_host.TargetOf("v")));
+        await File.WriteAllTextAsync(_host.TargetOf("v") + "/f", "data");
+        Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf("v") + "/f"));
+        Assert.True(File.Exists(folder.Of("other") + "/open"));
     }
 
     [Fact]
