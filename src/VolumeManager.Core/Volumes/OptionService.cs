@@ -37,6 +37,8 @@ internal sealed partial class OptionService(Settings settings, VolumeCatalog cat
         if (differences.Count == 0) return (volume, differences);
         if (differences.FirstOrDefault(d => s_onlyUnmounted.Contains(d.Key)) is { } fixedNow && !volume.Mounts.IsEmpty) throw InUse(volume, fixedNow.Key);
         if (dryRun) return (changed, differences);
+        // A host that is cut off would mount it by what it knows, beside the one that has it to itself.
+        if (changed.Access != volume.Access) await catalog.UntilHeardAsync(volume with { RemovedAt = catalog.Now }, lost => Unheard(name, lost), cancellation);
         var entry = history.Of(EventKind.Set, volume, detail: string.Join(", ", differences));
         var (made, now) = await catalog.ChangeAsync(OptionRows.Set(changed, differences, needsUnmounted: differences.Any(d => s_onlyUnmounted.Contains(d.Key)), host, entry), changed);
         if (!made || now is null) throw now is { State: VolumeState.Ready } ? InUse(now, differences[0].Key) : new VolumeException($"volume {name} is being removed, restored or moved: set its options when that is done");
@@ -83,6 +85,9 @@ internal sealed partial class OptionService(Settings settings, VolumeCatalog cat
             LogNotLimited(volume.Name, e.Message);
         }
     }
+
+    static string Unheard(string name, string lost) =>
+        $"option access of volume {name} cannot be changed now, for host {lost} is cut off and may mount the volume as it was: start volman on that host or, if it does not come back, run volman host evict {lost}";
 
     VolumeException InUse(Volume volume, string key) => new(
         $"option {key} of volume {volume.Name} cannot be changed while it is mounted, and it is in use on {Holders.Describe(volume, catalog)}: stop the containers that use it first");

@@ -42,6 +42,27 @@ public sealed class ChangeInClusterTests
     }
 
     [Fact]
+    public async Task Access_does_not_change_behind_the_back_of_a_host_that_is_cut_off()
+    {
+        await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        cluster.Links[1].Cut();
+        await TestHost.EventuallyAsync(async () => (await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal), "the host is lost");
+        VolmanProcess.AssertRefused(
+            "option access of volume v cannot be changed now, for host host-1 is cut off and may mount the volume as it was: .+",
+            await VolmanProcess.RunAsync(["volume", "set", "v", "access=single-host", "--admin-socket", cluster[0].Settings.AdminSocket], null));
+        // What only who mounts it next is concerned with.
+        await DoneAsync(cluster[0], "volume", "set", "v", "label.a=b");
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "cut-off"));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "cut-off"));
+
+        await cluster.HealAsync(1);
+        await TestHost.EventuallyAsync(async () => !(await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal), "the host is back");
+        await DoneAsync(cluster[0], "volume", "set", "v", "access=single-host");
+        await TestHost.EventuallyAsync(async () => (await DoneAsync(cluster[1], "volume", "inspect", "v")).Contains("single-host", StringComparison.Ordinal), "the other host knows");
+    }
+
+    [Fact]
     public async Task A_volume_moves_to_an_export_and_every_host_knows()
     {
         var served = Directory.CreateTempSubdirectory("volman-served-").FullName;
