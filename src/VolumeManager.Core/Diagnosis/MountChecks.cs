@@ -109,7 +109,7 @@ internal sealed class MountChecks(HostDaemon daemon)
             return Found("claim-outdated", Severity.Warning, $"volume {volume.Name} is claimed for an engine that has ended, and no container uses it", "drops those claims", MendAsync);
         }
 
-        if (await daemon.Exports.Of(volume).HasDirectoryAsync(volume, cancellation) && !await daemon.Exports.Of(volume).IsMountedAsync(volume, target))
+        if (await daemon.Exports.Of(volume).HasDirectoryAsync(volume, cancellation) && !await daemon.Exports.Of(volume).IsMountedAsync(volume, target, cancellation))
         {
             return Found(
                 "mount-wrong", Severity.Error, $"what is mounted at {target} is not the directory of volume {volume.Name}: containers that start now get other data",
@@ -142,7 +142,7 @@ internal sealed class MountChecks(HostDaemon daemon)
     {
         if (!_index.TryFind(name, out var volume) || !HasClaims(volume) || !volume.IsLiving) return;
         var (export, target) = (daemon.Exports.Of(volume), _mounts.TargetOf(name));
-        if (!await export.HasDirectoryAsync(volume, cancellation) || await export.IsMountedAsync(volume, target)) return;
+        if (!await export.HasDirectoryAsync(volume, cancellation) || await export.IsMountedAsync(volume, target, cancellation)) return;
         var isHeld = await daemon.Exports.RunAsync(() => MountNamespaces.FindHeld([(target, MountNamespaces.Location.Of(target, MountInfo.Read()), target)]).Count > 0, cancellation);
         if (isHeld) throw new VolumeException($"a container uses what is mounted at {target} now: stop it first");
         if (!await _mounts.TryDetachAsync(volume)) throw new VolumeException($"a process of this host works in {target}: end it first");

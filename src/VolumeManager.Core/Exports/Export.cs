@@ -184,8 +184,8 @@ internal abstract partial class Export
     }
 
     /// <summary>Whether what is mounted at <paramref name="target"/> is the volume's directory as it is now.</summary>
-    internal Task<bool> IsMountedAsync(Volume volume, string target) => RunAsync(
-        volume, () => Mounter.IsMounted(target) && Root.Exists(volume.Directory) && Root.IsSame(volume.Directory, target), CancellationToken.None);
+    internal Task<bool> IsMountedAsync(Volume volume, string target, CancellationToken cancellation) => RunAsync(
+        volume, () => Mounter.IsMounted(target) && Root.Exists(volume.Directory) && Root.IsSame(volume.Directory, target), cancellation, isHarmless: true);
 
     /// <summary>Opens the volume's directory, which is made before its first mount. Removed in this moment, it may be the one that was made instead, or that of a new volume
     /// of the name. One that was made instead stays, empty: it may be the new volume's by now.</summary>

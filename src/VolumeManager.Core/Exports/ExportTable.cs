@@ -74,9 +74,11 @@ internal sealed class ExportTable
     /// <param name="mounted">The volumes that are mounted here.</param>
     internal async Task UnmountIdleAsync(IEnumerable<Volume> mounted)
     {
+        // First what is mounted, then what is needed: what begins in between is needed.
+        var table = MountInfo.Read();
         var needed = mounted.Select(Of).OfType<NfsExport>().Select(e => e.MountPoint).Concat(_nfs.Values.SelectMany(e => e.CopyMountPoints)).ToHashSet(StringComparer.Ordinal);
         var known = _nfs.Values.ToDictionary(e => e.MountPoint, StringComparer.Ordinal);
-        foreach (var place in MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !needed.Contains(p)).ToList())
+        foreach (var place in table.Select(m => m.MountPoint).Where(p => IsExport(p) && !needed.Contains(p)).ToList())
         {
             if (known.TryGetValue(place, out var export))
             {
@@ -93,8 +95,9 @@ internal sealed class ExportTable
     /// <summary>Mounts of exports that an earlier daemon left, and that no volume mounted here lies on.</summary>
     internal IReadOnlyList<string> FindLeftovers(IEnumerable<Volume> mounted)
     {
+        var table = MountInfo.Read();
         var ours = mounted.Select(Of).OfType<NfsExport>().Concat(_nfs.Values).SelectMany(e => e.CopyMountPoints.Prepend(e.MountPoint)).ToHashSet(StringComparer.Ordinal);
-        return [.. MountInfo.Read().Select(m => m.MountPoint).Where(p => IsExport(p) && !ours.Contains(p)).Distinct(StringComparer.Ordinal)];
+        return [.. table.Select(m => m.MountPoint).Where(p => IsExport(p) && !ours.Contains(p)).Distinct(StringComparer.Ordinal)];
     }
 
     /// <summary>Takes such a mount away. Lazily, for its server may be silent.</summary>

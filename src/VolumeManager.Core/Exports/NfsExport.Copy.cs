@@ -15,12 +15,16 @@ internal sealed partial class NfsExport
 {
     readonly ConcurrentDictionary<string, bool> _copies = new(StringComparer.Ordinal);
 
+    // They wait for the server. Those that let go of it do not wait behind them.
+    readonly SyscallLane _givenBack = new("nfs copy", maxThreads: 2);
+
     /// <summary>The mounts of copies that are being written now.</summary>
     internal IEnumerable<string> CopyMountPoints => _copies.Keys;
 
     internal override async Task FillAsync(Volume copy, Func<SafeFileHandle, Task> fill, CancellationToken cancellation)
     {
-        var mountPoint = $"{_mountPoint}.{copy.Id:N}";
+        // Another one for each attempt: what is left of the one before may be unmounted late.
+        var mountPoint = $"{_mountPoint}.{Guid.NewGuid():N}";
         _copies[mountPoint] = true;
         try
         {
@@ -31,7 +35,7 @@ internal sealed partial class NfsExport
         finally
         {
             // Nothing is there any more, or the copy has failed and nobody waits for what of it is still under way.
-            _ = _unmounts.RunAsync(() => LibC.Umount2(mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None)
+            _ = _givenBack.RunAsync(() => LibC.Umount2(mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), CancellationToken.None)
                 .ContinueWith(_ => Forget(mountPoint), TaskScheduler.Default);
         }
     }
@@ -49,7 +53,7 @@ internal sealed partial class NfsExport
         {
             try
             {
-                await _unmounts.RunAsync(() => LibC.Check(LibC.Umount2(mountPoint, LibC.UMOUNT_NOFOLLOW), "umount", mountPoint), CancellationToken.None).WaitAsync(cancellation);
+                await _givenBack.RunAsync(() => LibC.Check(LibC.Umount2(mountPoint, LibC.UMOUNT_NOFOLLOW), "umount", mountPoint), CancellationToken.None).WaitAsync(cancellation);
                 return;
             }
             catch (LinuxException e) when (e.Errno == LibC.EBUSY && Stopwatch.GetElapsedTime(began) < s_patience)

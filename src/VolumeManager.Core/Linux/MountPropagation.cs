@@ -7,10 +7,12 @@ internal static partial class MountPropagation
 {
     const short Priority = 2; // POLLPRI
 
-    /// <summary>Calls <paramref name="changed"/> whenever something was mounted or unmounted where process 1 is (proc_pid_mountinfo(5)), and every <paramref name="interval"/>. Blocks until cancelled.</summary>
+    /// <summary>Calls <paramref name="changed"/> whenever something was mounted or unmounted where process 1 is (proc_pid_mountinfo(5)), and every <paramref name="interval"/>; of several changes within a fifth of a second once. Blocks until cancelled, or returns
+    /// at once where process 1 cannot be seen.</summary>
     internal static void Watch(Action changed, TimeSpan interval, CancellationToken cancellation)
     {
-        using var table = File.OpenHandle("/proc/1/mountinfo");
+        using var table = TryOpen();
+        if (table is null) return;
         PollEntry[] entries = [new() { File = (int)table.DangerousGetHandle(), Events = Priority }];
         for (var last = Environment.TickCount64; !cancellation.IsCancellationRequested;)
         {
@@ -18,6 +20,19 @@ internal static partial class MountPropagation
             if (Poll(entries, (nuint)entries.Length, milliseconds: 500) <= 0 && Environment.TickCount64 - last < interval.TotalMilliseconds) continue;
             last = Environment.TickCount64;
             changed();
+            cancellation.WaitHandle.WaitOne(200);
+        }
+    }
+
+    static Microsoft.Win32.SafeHandles.SafeFileHandle? TryOpen()
+    {
+        try
+        {
+            return File.OpenHandle("/proc/1/mountinfo");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

@@ -126,7 +126,7 @@ internal sealed partial class MountService(
         }
 
         // Left there without a claim, for a process works in it: the volume may have been moved since, or another one has the name.
-        if (mounted && volume.Mounts.Where(catalog.Index.IsOwn).Sum(m => m.Count) == 1 && !await exports.Of(volume).IsMountedAsync(volume, target))
+        if (mounted && volume.Mounts.Where(catalog.Index.IsOwn).Sum(m => m.Count) == 1 && !await exports.Of(volume).IsMountedAsync(volume, target, cancellation))
         {
             if (!await exports.Of(volume).UnmountAsync(target)) throw new VolumeException($"volume {volume.Name} cannot be mounted: a process works in {target}, where another directory than the volume's is mounted: end it, then try again");
             mounted = false;

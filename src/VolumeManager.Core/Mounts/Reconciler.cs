@@ -163,8 +163,20 @@ internal sealed partial class Reconciler(
         cancellation);
 
     /// <summary>Whether this host has nothing but claims of a volume that another one has taken: nothing is mounted, and no container has it.</summary>
-    internal async Task<bool> IsGivenUpEntirelyAsync(Volume volume, CancellationToken cancellation) =>
-        mounts.IsGivenUp(volume) && !Mounter.IsMounted(mounts.TargetOf(volume.Name)) && !await mounts.IsHeldByContainerAsync(volume, cancellation);
+    internal async Task<bool> IsGivenUpEntirelyAsync(Volume volume, CancellationToken cancellation)
+    {
+        if (!mounts.IsGivenUp(volume) || Mounter.IsMounted(mounts.TargetOf(volume.Name))) return false;
+        try
+        {
+            // An export that is not mounted cannot be recognised in a container.
+            await exports.Of(volume).CheckAsync(volume, cancellation);
+            return !await mounts.IsHeldByContainerAsync(volume, cancellation);
+        }
+        catch (VolumeException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Drops those claims. Not done in a pass: until its Unmount comes Status says of a volume that it was given up.</summary>
     internal Task DropGivenUpAsync(string name, CancellationToken cancellation) => TryAsync(
@@ -202,7 +214,7 @@ internal sealed partial class Reconciler(
     async Task FollowAsync(string name)
     {
         if (!index.TryFind(name, out var volume) || volume.IsLiving || !HasMountsHere(volume)) return;
-        if (await catalog.FindSuccessorAsync(volume) is not { } successor || !await exports.Of(successor).IsMountedAsync(successor, mounts.TargetOf(name))) return;
+        if (await catalog.FindSuccessorAsync(volume) is not { } successor || !await exports.Of(successor).IsMountedAsync(successor, mounts.TargetOf(name), CancellationToken.None)) return;
         await catalog.FollowAsync(volume, successor, history.Of(
             EventKind.Conflict, successor, detail: "the volume was removed and created anew while this host was cut off; the containers of this host use the new one"));
         LogFollowed(name);

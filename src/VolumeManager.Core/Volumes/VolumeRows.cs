@@ -181,7 +181,7 @@ internal static class VolumeRows
     /// <summary>Closes the volume to new mounts, if nobody holds one.</summary>
     internal static Change BeginRemoval(Volume v, DateTime now) => Change.Of($"""
         UPDATE volumes SET state = 'removing', removed_at = {now}, revision = (SELECT revision FROM catalog)
-        WHERE id = {v.Id} AND (state = 'ready' OR (state = 'removing' AND removed_at = {now})) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
+        WHERE id = {v.Id} AND (state = 'ready' OR (state = 'removing' AND (removed_at IS NULL OR removed_at IN ({now}, {v.RemovedAt ?? now})))) AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {v.Id})
         """);
 
     /// <summary>The same, if the volume was neither changed nor measured since it was read.</summary>

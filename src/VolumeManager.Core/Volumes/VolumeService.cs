@@ -107,25 +107,30 @@ internal sealed partial class VolumeService(
             }
         }
 
-        if (await IsRemovedElsewhereAsync(volume, cancellation)) return false;
-        await FinishRemovalAsync(volume);
+        await FollowRemovalAsync(volume, cancellation);
         return true;
     }
 
-    /// <summary>Waits for another host that removes the volume at this moment.</summary>
-    /// <returns>False when it takes too long, so that it may have been killed over it.</returns>
-    /// <exception cref="VolumeException">It could not remove it.</exception>
-    async Task<bool> IsRemovedElsewhereAsync(Volume volume, CancellationToken cancellation)
+    /// <summary>Waits for another host that removes the volume at this moment. One that takes too long may have been killed over it: then this host does it.</summary>
+    /// <exception cref="VolumeException">It could not be removed.</exception>
+    async Task FollowRemovalAsync(Volume volume, CancellationToken cancellation)
     {
-        for (var began = Environment.TickCount64; Environment.TickCount64 - began < s_othersTime.TotalMilliseconds; await Task.Delay(s_pause, cancellation))
+        var began = Environment.TickCount64;
+        for (var now = volume; !catalog.IsAbandoned(now) && Environment.TickCount64 - began < s_othersTime.TotalMilliseconds; volume = now)
         {
-            if (catalog.IsAbandoned(volume)) return false;
-            if (await catalog.FindAsync(volume.Name, cancellation) is not { } now || now.Id != volume.Id) return true;
+            await Task.Delay(s_pause, cancellation);
+            // A new one of its name is not what was to be removed.
+            now = await catalog.FindAsync(volume.Name, cancellation);
+            if (now?.Id != volume.Id) return;
             if (now.State != VolumeState.Removing) throw new VolumeException($"volume {volume.Name} could not be removed by a host of the cluster that tried at this moment: see volman event ls --volume {volume.Name}, then try again");
         }
 
-        return false;
+        await FinishRemovalAsync(await TakeOverAsync(volume));
     }
+
+    /// <summary>Makes a removal that somebody else has begun this host's own: of several that would end it one does, and none by what it remembers.</summary>
+    async Task<Volume> TakeOverAsync(Volume removing) =>
+        await catalog.BeginRemovalAsync(removing, isMeant: null) is { Made: true, Now: { } taken } ? taken : throw IsBusy(removing);
 
     /// <summary>Whatever the catalog says: the engine may have forgotten a container (live-restore) that the kernel still knows.</summary>
     /// <exception cref="VolumeException">Something of this host has the volume.</exception>
@@ -222,7 +227,8 @@ internal sealed partial class VolumeService(
     {
         var isRestored = volume.State == VolumeState.Restoring;
         if (!catalog.IsAbandoned(volume)) throw IsBusy(volume);
-        await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(volume));
+        if (catalog.StaleSince is not null) throw new VolumeException($"volume {volume.Name} was being {(isRestored ? "restored or copied" : "removed")} when the catalog was last heard of: see to the catalog's database, then try again");
+        await (isRestored ? trash.FinishRestoreAsync(volume) : FinishRemovalAsync(await TakeOverAsync(volume)));
     }
 
     static VolumeException IsBusy(Volume volume) => new(volume.State == VolumeState.Restoring

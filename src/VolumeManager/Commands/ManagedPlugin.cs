@@ -11,6 +11,7 @@ internal static class ManagedPlugin
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     internal static Option<bool> Flag() => new("--managed-plugin")
     {
@@ -63,14 +64,24 @@ internal static class ManagedPlugin
     /// <summary>The engine may take the mount away a moment after this program has looked. Ends what is served then.</summary>
     static void Watch(Settings settings, CancellationTokenSource over)
     {
+        // Where process 1 has never seen our mounts, it is no sign of anything that it does not.
+        if (!MountPropagation.ReachesInit(settings.MountRoot)) return;
         try
         {
-            MountPropagation.Watch(() => EndIfCutOff(settings), LookInterval, over.Token);
+            MountPropagation.Watch(Look, LookInterval, over.Token);
         }
-        catch
+        catch (CutOffException)
         {
             over.Cancel();
             throw;
+        }
+
+        void Look()
+        {
+            if (MountPropagation.ReachesInit(settings.MountRoot)) return;
+            // Old kernels leave lines out of a table that changes while it is read.
+            over.Token.WaitHandle.WaitOne(Pause);
+            EndIfCutOff(settings);
         }
     }
 

@@ -265,6 +265,41 @@ public class RestoreInClusterTests
         Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
     }
 
+    /// <summary>What was being removed when the catalog was last heard of may be in use on another host by now.</summary>
+    [Fact]
+    public async Task A_host_that_is_cut_off_ends_no_removal_that_it_remembers()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAsync(cluster[0], "v");
+        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'removing', removed_at = now(), revision = (SELECT revision FROM catalog)");
+        Assert.Equal("", (await cluster[1].Engine.GetAsync("v")).Err);
+        cluster.Links[1].Cut();
+        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'ready', removed_at = NULL, revision = (SELECT revision FROM catalog)");
+
+        Assert.Contains("database", await cluster[1].Engine.RemoveAsync("v"), StringComparison.Ordinal);
+        Assert.Equal("data of v", await File.ReadAllTextAsync(cluster[0].DataOf("v") + "/f"));
+        await cluster.HealAsync(1);
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+        Assert.False(Directory.Exists(cluster[0].DataOf("v")));
+    }
+
+    /// <summary>Who waits for another host's removal asked for that volume, and not for the next of its name.</summary>
+    [Fact]
+    public async Task A_removal_that_another_host_ends_leaves_the_next_volume_of_that_name()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAsync(cluster[0], "v");
+        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'removing', removed_at = now(), revision = (SELECT revision FROM catalog)");
+        var removing = cluster[1].Engine.RemoveAsync("v");
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        Assert.False(removing.IsCompleted);
+        Directory.Move(cluster[0].DataOf("v"), cluster[0].DataOf($".trash/v.{await cluster.ScalarAsync<string>("SELECT replace(id::text, '-', '') FROM volumes")}"));
+        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'trashed', purge_after = now() + interval '1 day', revision = (SELECT revision FROM catalog)");
+        await MakeAsync(cluster[0], "v");
+        Assert.Equal("", await removing);
+        foreach (var host in cluster.Hosts) Assert.Equal("data of v", await ReadAsync(host, "v"));
+    }
+
     /// <summary>Two hosts remove one volume, and a third has made the next of that name before the slower of the two is told.</summary>
     [Fact]
     public async Task What_a_removal_has_moved_is_never_put_into_the_next_volume_of_that_name()
