@@ -39,6 +39,7 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
             await AreKnownEverywhereAsync(scene, told.Volumes);
             Assert.Contains("in use", await node.CallVolmanAsync("Remove", new { Name = volume }), StringComparison.Ordinal);
         }
+        Assert.NotEmpty(acknowledged.SelectMany(told => told.Runs));
         await scene.One.SeesHoldersAsync(volume, "host1 host2 host3");
 
         // A call that a kill cut off may leave a mount that no container has, and whose end no engine will tell: it is dropped after the engine's next start.
@@ -93,7 +94,8 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
     /// <summary>Each once. One that failed may have written too: it was perhaps its end that was cut off.</summary>
     static void IsWritten(IReadOnlyList<string> runs, string path)
     {
-        var written = File.ReadAllLines(path);
+        // An engine repeats a call that was cut off without its body, for 15 s: twice in a row, and no run of that host has come to anything.
+        var written = File.Exists(path) ? File.ReadAllLines(path) : [];
         Assert.Equal(written.Distinct(StringComparer.Ordinal), written);
         Assert.Empty(runs.Except(written, StringComparer.Ordinal));
     }

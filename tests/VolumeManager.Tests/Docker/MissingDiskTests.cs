@@ -5,7 +5,7 @@ using VolumeManager.Tests.Linux;
 namespace VolumeManager.Tests.Docker;
 
 /// <summary>The disk of the data root is not mounted: its mount point is a directory as good as any other, but not the one that the volumes are in.</summary>
-public sealed class MissingDiskTests : IAsyncDisposable
+public sealed class MissingDiskTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly TestHost _host = new();
 
@@ -71,6 +71,11 @@ public sealed class MissingDiskTests : IAsyncDisposable
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
     }
+
+    // The test framework calls this one, and not the other.
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public Task InitializeAsync() => Task.CompletedTask;
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 }
