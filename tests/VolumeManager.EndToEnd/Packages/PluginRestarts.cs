@@ -133,6 +133,8 @@ public sealed class PluginRestarts(PluginHosts hosts, ITestOutputHelper output)
         Assert.Equal("before", await scene.RunAsync($"--volume {volume}:/x", "cat /x/file; echo after > /x/file"));
         Assert.Equal("after", (await File.ReadAllTextAsync(Path.Combine(scene.DataOf(volume), "file"))).Trim());
         await scene.EndsCleanAsync();
+        // Its mounts of before are not the kin of those that came after.
+        await scene.EndWithHostAsync();
     }
 
     static async Task RestartAsync(PluginScene scene, bool liveRestore)

@@ -62,6 +62,9 @@ internal sealed class PluginScene(PluginHost host, ITestOutputHelper output, Fun
         _clean = true;
     }
 
+    /// <summary>Takes the host away after a test that has changed it for good. The next one gets another.</summary>
+    public Task EndWithHostAsync() => spoiled();
+
     public async ValueTask DisposeAsync()
     {
         if (_clean)
