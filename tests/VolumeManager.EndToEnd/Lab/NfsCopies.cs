@@ -43,9 +43,9 @@ public sealed class NfsCopies(Laboratory lab, ITestOutputHelper output)
         Assert.StartsWith($"Volume {volume} is at /srv/volman/data/{volume}.", await scene.One.VolmanAsync($"volume move {volume} --backend local"), StringComparison.Ordinal);
         Assert.Equal(before, await scene.One.RunAsync(volume, Seen));
         Assert.Contains($"{volume}.moved-", await scene.Three.VolmanAsync("trash ls"), StringComparison.Ordinal);
-        // No difference between catalog, kernel, directories and engine is left behind.
+        // No difference between catalog, kernel, directories and engine is left behind. Of exports that other scenes have taken away it tells too.
         var doctor = await scene.One.TryAsync("/srv/volman/volman doctor");
-        Assert.DoesNotContain("ERROR", doctor.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(doctor.Output.Split('\n'), line => line.StartsWith("ERROR", StringComparison.Ordinal) && !line.Contains("export-unreachable", StringComparison.Ordinal));
         await scene.One.DockerAsync($"volume rm {volume}");
         await scene.EndsCleanAsync();
     }
