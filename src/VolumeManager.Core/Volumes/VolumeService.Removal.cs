@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Linux;
@@ -180,7 +179,4 @@ internal sealed partial class VolumeService
             throw;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} removed ({OnRemove})")]
-    partial void LogRemoved(string volume, string onRemove);
 }

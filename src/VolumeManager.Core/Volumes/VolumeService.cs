@@ -123,6 +123,10 @@ internal sealed partial class VolumeService(
         throw new VolumeException($"volume {existing.Name} exists with other options ({difference}): use it as it is, or choose another name");
     }
 
+    // All messages of a class in one file: of two, the generator takes now the one first and now the other, and no two builds are the same.
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} created at {Path}")]
     partial void LogCreated(string volume, string path);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} removed ({OnRemove})")]
+    partial void LogRemoved(string volume, string onRemove);
 }
