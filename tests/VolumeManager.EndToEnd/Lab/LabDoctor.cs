@@ -19,7 +19,9 @@ internal static class LabDoctor
     {
         foreach (var options in new[] { "", "--repair --yes" })
         {
-            var found = Assert.Single(await host.DiagnoseAsync(code, options));
+            var findings = await host.DiagnoseAsync(code, options);
+            Assert.True(findings.Count == 1, $"{findings.Count} findings: {string.Join("; ", findings.Select(f => f.GetProperty("problem").GetString()))}");
+            var found = findings[0];
             Assert.Equal((severity, false), (found.GetProperty("severity").GetString(), found.GetProperty("repairable").GetBoolean()));
             Assert.Contains(problem, found.GetProperty("problem").GetString(), StringComparison.Ordinal);
             Assert.Contains(cure, found.GetProperty("cure").GetString(), StringComparison.Ordinal);
