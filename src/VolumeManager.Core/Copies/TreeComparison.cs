@@ -48,13 +48,13 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         if ((a.Uid, a.Gid) != (b.Uid, b.Gid)) return Different("owner", $"{a.Uid}:{a.Gid}", $"{b.Uid}:{b.Gid}");
         var kind = a.Mode & LibC.S_IFMT;
         if ((a.RdevMajor, a.RdevMinor) != (b.RdevMajor, b.RdevMinor)) return Different("device", $"{a.RdevMajor}:{a.RdevMinor}", $"{b.RdevMajor}:{b.RdevMinor}");
-        if ((a.ModifiedSeconds, a.ModifiedNanoseconds) != (b.ModifiedSeconds, b.ModifiedNanoseconds))
+        if (Modified(a) != Modified(b))
         {
             SetModified(copy, name, a);
             b = Look(copy, name);
+            if (Modified(a) != Modified(b)) return Different("time of change", $"{a.ModifiedSeconds}.{a.ModifiedNanoseconds:D9}", $"{b.ModifiedSeconds}.{b.ModifiedNanoseconds:D9}");
         }
 
-        if ((a.ModifiedSeconds, a.ModifiedNanoseconds) != (b.ModifiedSeconds, b.ModifiedNanoseconds)) return Different("time of change", $"{a.ModifiedSeconds}.{a.ModifiedNanoseconds:D9}", $"{b.ModifiedSeconds}.{b.ModifiedNanoseconds:D9}");
         if (kind != LibC.S_IFDIR && a.Size != b.Size) return Different("size", a.Size, b.Size);
         if (kind != LibC.S_IFDIR && a.Links > 1)
         {
@@ -135,6 +135,8 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         LibC.Check(Statx(directory, [.. name, 0], LibC.AT_SYMLINK_NOFOLLOW | LibC.AT_NO_AUTOMOUNT | LibC.AT_STATX_FORCE_SYNC, Mask, out var found), "statx", Text(name));
         return found;
     }
+
+    static (long, uint) Modified(in LibC.StatxBuffer entry) => (entry.ModifiedSeconds, entry.ModifiedNanoseconds);
 
     static void SetModified(SafeFileHandle directory, byte[] name, LibC.StatxBuffer like)
     {

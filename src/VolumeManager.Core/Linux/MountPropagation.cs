@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace VolumeManager.Linux;
 
@@ -24,7 +25,7 @@ internal static partial class MountPropagation
         }
     }
 
-    static Microsoft.Win32.SafeHandles.SafeFileHandle? TryOpen()
+    static SafeFileHandle? TryOpen()
     {
         try
         {
