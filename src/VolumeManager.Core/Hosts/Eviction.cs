@@ -59,18 +59,20 @@ internal static class Eviction
         var made = await database.ApplyAsync(change, row: (set, row) =>
         {
             if (set == 1) mounts++;
-            else if (row.GetString(1).StartsWith("single-", StringComparison.Ordinal)) exclusive.Add(row.GetString(0));
+            else if (IsExclusive(row.GetString(1))) exclusive.Add(row.GetString(0));
         });
         if (made > 0) return new Evicted(mounts, exclusive, await Fencing.WaitAsync(database, host));
         throw new VolumeException($"host {name} has come back at this moment, and is live: nothing was changed");
     }
+
+    static bool IsExclusive(string access) => access.StartsWith("single-", StringComparison.Ordinal);
 
     static async Task<Evicted> ForetellAsync(PostgresDatabase database, Guid host)
     {
         var (held, exports) = (new List<(string Volume, bool IsExclusive)>(), new List<Fencing.Closed>());
         await database.ReadAsync(
             $"SELECT v.name, v.access FROM mounts m JOIN volumes v ON v.id = m.volume_id WHERE m.host_id = {host} ORDER BY v.name",
-            row => held.Add((row.GetString(0), row.GetString(1).StartsWith("single-", StringComparison.Ordinal))), CancellationToken.None);
+            row => held.Add((row.GetString(0), IsExclusive(row.GetString(1)))), CancellationToken.None);
         await database.ReadAsync(
             ExportRows.OpenTo(host), row => exports.Add(new Fencing.Closed(NfsAddress.Source(row.GetString(0), row.GetString(1)), row.GetString(2), IsDone: false)), CancellationToken.None);
         return new Evicted(held.Count, [.. held.Where(h => h.IsExclusive).Select(h => h.Volume).Distinct()], exports);
