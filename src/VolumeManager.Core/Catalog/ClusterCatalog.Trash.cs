@@ -36,13 +36,13 @@ internal sealed partial class ClusterCatalog
         return volumes;
     }
 
-    internal override async Task UntilHeardAsync(Volume closed, Func<string, string> whyNot, CancellationToken cancellation)
+    internal override async Task UntilHeardAsync(DateTime since, Func<string, string> whyNot, CancellationToken cancellation)
     {
         // A live host hears with its next heartbeat, and its next one tells that it has heard.
         for (; ; await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation))
         {
             var unheard = new List<(string Name, string State)>();
-            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, closed.RemovedAt!.Value), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
+            await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, since), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);
             if (unheard.Count == 0) return;
             if (unheard.Find(host => host.State != "live") is { Name: { } lost })
             {
@@ -54,17 +54,14 @@ internal sealed partial class ClusterCatalog
     internal override async Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring)
     {
         var (made, now) = await DecideAsync(TrashRows.BeginRestore(trashed, restoring), SharedVolumeRows.ById(trashed.Id), restoring.Name);
-        if (made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt)) return now;
-        await CheckNoOldHostAsync(trashed);
-        return null;
+        return made || (now?.State, now?.Name, now?.RemovedAt) == (restoring.State, restoring.Name, restoring.RemovedAt) ? now : null;
     }
 
-    internal override async Task CheckNoOldHostAsync(Volume trashed)
+    internal override async Task<(string Name, string Version)?> FindOldHostAsync(CancellationToken cancellation)
     {
-        (string Name, string Version)? old = null;
-        await _database.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts + " ORDER BY name LIMIT 1"), row => old = (row.GetString(0), row.GetString(1)), CancellationToken.None);
-        if (old is not { } host) return;
-        throw new VolumeException($"volume {trashed.Name} cannot be restored yet, for host {host.Name} runs volman {host.Version}, which does not know of restorations: upgrade it first or, if it does not come back, run volman host evict {host.Name}");
+        (string, string)? old = null;
+        await _database.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts + " ORDER BY name LIMIT 1"), row => old = (row.GetString(0), row.GetString(1)), cancellation);
+        return old;
     }
 
     internal override async Task EndRestoreAsync(Volume ready, Event entry)

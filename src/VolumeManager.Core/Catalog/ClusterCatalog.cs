@@ -122,7 +122,7 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             await _database.ReadAsync(SharedVolumeRows.ByName(removed.Name), row => living = SharedVolumeRows.Read(row, _membership.Learn).Volume, CancellationToken.None);
         }
 
-        return living is not null && living.Id != removed.Id && (living.Backend, living.Server, living.Export, living.Directory) == (removed.Backend, removed.Server, removed.Export, removed.Directory)
+        return living is not null && living.Id != removed.Id && living.IsAt(removed)
             ? living
             : null;
     }

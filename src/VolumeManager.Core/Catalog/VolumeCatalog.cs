@@ -113,10 +113,11 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <exception cref="CatalogAwayException">It is not known now.</exception>
     internal abstract Task<List<Volume>> ReadTrashAsync(Guid? only, CancellationToken cancellation);
 
-    /// <summary>Waits until every other host has heard that a volume was closed to new mounts, to be removed or copied.</summary>
+    /// <summary>Waits until every other host has heard of what was changed until a time, such as that a volume was closed to new mounts.</summary>
+    /// <param name="since">UTC, by the catalog's clock.</param>
     /// <param name="whyNot">What to say of a host that is lost and has not.</param>
     /// <exception cref="VolumeException">One is lost that has not.</exception>
-    internal virtual Task UntilHeardAsync(Volume closed, Func<string, string> whyNot, CancellationToken cancellation) => Task.CompletedTask;
+    internal virtual Task UntilHeardAsync(DateTime since, Func<string, string> whyNot, CancellationToken cancellation) => Task.CompletedTask;
 
     /// <summary>Gives a trashed volume a name and a place again.</summary>
     /// <param name="trashed">As it was read.</param>
@@ -124,9 +125,8 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <returns>The volume so; null when it was changed since, or name or place are another volume's.</returns>
     internal abstract Task<Volume?> BeginRestoreAsync(Volume trashed, Volume restoring);
 
-    /// <summary>A host that knows of no restorations would be cut off by one.</summary>
-    /// <exception cref="VolumeException">There is such a host, which is named.</exception>
-    internal virtual Task CheckNoOldHostAsync(Volume trashed) => Task.CompletedTask;
+    /// <summary>A host that knows of no restorations, and would be cut off by one, with the version that it runs; null when there is none.</summary>
+    internal virtual Task<(string Name, string Version)?> FindOldHostAsync(CancellationToken cancellation) => Task.FromResult<(string, string)?>(null);
 
     /// <summary>The volume's data is in its place.</summary>
     internal abstract Task EndRestoreAsync(Volume ready, Event entry);

@@ -107,7 +107,7 @@ internal sealed partial class CopyService
         try
         {
             using var turn = await locks.AcquireAsync(held.Volume.Name, CancellationToken.None);
-            if (catalog.Index.TryFind(held.Volume.Name, out var now) && now.Id == held.Volume.Id && now.State == VolumeState.Restoring && IsAt(now, held.Volume))
+            if (catalog.Index.TryFind(held.Volume.Name, out var now) && now.Id == held.Volume.Id && now.State == VolumeState.Restoring && now.IsAt(held.Volume))
             {
                 await catalog.ChangeAsync(CopyRows.Release(held.Volume), now with { State = VolumeState.Ready, RemovedAt = null });
             }
@@ -119,5 +119,4 @@ internal sealed partial class CopyService
         }
     }
 
-    static bool IsAt(Volume volume, Volume place) => (volume.Backend, volume.Server, volume.Export, volume.Directory) == (place.Backend, place.Server, place.Export, place.Directory);
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
@@ -40,7 +39,7 @@ internal sealed partial class CopyService(
             volume = held.Volume with { State = VolumeState.Ready, RemovedAt = null };
             wanted = Place(volume, place);
             await catalog.UntilHeardAsync(
-                held.Volume,
+                held.Volume.RemovedAt!.Value,
                 lost => $"volume {name} cannot be moved now, for host {lost} was not heard of since the volume was closed, and may have it mounted: start volman on that host or, if it does not come back, run volman host evict {lost}",
                 held.Lost);
             await CopyAsync(volume, wanted, isQuiet: true, progress, held.Lost);
@@ -106,9 +105,8 @@ internal sealed partial class CopyService(
     /// <summary>Its row would cut off a host that knows of no restorations.</summary>
     async Task CheckNoOldHostAsync(CancellationToken cancellation)
     {
-        string? old = null;
-        await catalog.ReadAsync(FormattableStringFactory.Create(TrashRows.OldHosts), row => old = row.GetString(0), cancellation);
-        if (old is not null) throw new VolumeException($"volumes cannot be cloned while host {old} runs volman 0.1: upgrade it first or, if it does not come back, run volman host evict {old}");
+        if (await catalog.FindOldHostAsync(cancellation) is not { } old) return;
+        throw new VolumeException($"volumes cannot be cloned while host {old.Name} runs volman {old.Version}: upgrade it first or, if it does not come back, run volman host evict {old.Name}");
     }
 
     async Task<Volume> FindAsync(string name, CancellationToken cancellation) =>
@@ -240,7 +238,7 @@ internal sealed partial class CopyService(
         };
         var entry = history.Of(EventKind.Move, wanted, detail: $"from {from.SourceOf(volume)} to {to.SourceOf(wanted)}");
         var (made, now) = await catalog.ChangeAsync(CopyRows.Switch(held, left, OptionService.Compare(volume, wanted), host, entry), held, left);
-        if (!made && (now?.Backend, now?.Server, now?.Export, now?.Directory) != (held.Backend, held.Server, held.Export, held.Directory))
+        if (!made && now?.IsAt(held) != true)
         {
             await TryDropAsync(to, wanted);
             throw new VolumeException($"volume {volume.Name} cannot have {to.SourceOf(wanted)}, which overlaps the directory of another volume, or was changed by another host: nothing is changed");

@@ -83,7 +83,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
 
     async IAsyncEnumerable<Finding> LookAtUnknownAsync(List<Volume> rows, Export.Survey survey, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var known = rows.Select(Top).ToHashSet(StringComparer.Ordinal);
+        var known = rows.Select(v => v.TopDirectory).ToHashSet(StringComparer.Ordinal);
         var unknown = survey.Directories.Where(name => !known.Contains(name)).ToList();
         if (unknown.Count > 0) unknown = [.. unknown.Except(await FindAliasedAsync(unknown, cancellation), StringComparer.Ordinal)];
         if (unknown.Count == 0) yield break;
@@ -101,22 +101,20 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
         }
     }
 
-    static string Top(Volume volume) => volume.Directory.Split('/', 2)[0];
-
     /// <summary>Those of the directories that volumes know by another name of this place.</summary>
     async Task<IEnumerable<string>> FindAliasedAsync(List<string> unknown, CancellationToken cancellation)
     {
         var elsewhere = await StoredVolumes.ReadAsync(
             daemon, $"(state <> 'gone' OR on_remove = 'retain') AND NOT (backend = {place.Backend} AND server = {place.Server} AND export = {place.Path})", cancellation);
         // With its options, which are a part of the way there.
-        var suspects = elsewhere.Where(v => unknown.Contains(Top(v))).Select(v => daemon.Catalog.Index.TryFind(v.Name, out var whole) && whole.Id == v.Id ? whole : v);
-        return (await Aliases.FindAsync(daemon.Exports, place.AnyOrTop, suspects, cancellation)).Same.Select(Top);
+        var suspects = elsewhere.Where(v => unknown.Contains(v.TopDirectory)).Select(v => daemon.Catalog.Index.TryFind(v.Name, out var whole) && whole.Id == v.Id ? whole : v);
+        return (await Aliases.FindAsync(daemon.Exports, place.AnyOrTop, suspects, cancellation)).Same.Select(v => v.TopDirectory);
     }
 
     async Task<Finding?> LookAtUnknownAsync(string name, CancellationToken cancellation)
     {
         // A Create makes the directory first, and then the row.
-        if (await daemon.Catalog.FindAsync(name, cancellation) is not null || (await ReadRowsAsync(cancellation)).Exists(v => Top(v) == name)) return null;
+        if (await daemon.Catalog.FindAsync(name, cancellation) is not null || (await ReadRowsAsync(cancellation)).Exists(v => v.TopDirectory == name)) return null;
         return new Finding(
             "directory-unknown", Severity.Warning, place.SourceOf(name), $"{place.SourceOf(name)} is the directory of no volume, living or removed",
             $"volman volume adopt makes a volume of it; or move it away. It is not deleted, for it may hold what a lost catalog knew");

@@ -30,7 +30,7 @@ internal abstract partial class Export
                     [.. Directories("", present)],
                     IsDirectory(Trash) ? Root.List(Trash) : [],
                     // Most lie at the top, where one reading tells of them all.
-                    expected.Where(v => !(present.Contains(v.Directory.Split('/', 2)[0]) && IsDirectory(v.Directory))).Select(v => v.Id).ToHashSet());
+                    expected.Where(v => !(present.Contains(v.TopDirectory) && IsDirectory(v.Directory))).Select(v => v.Id).ToHashSet());
             }
             catch (LinuxException e)
             {

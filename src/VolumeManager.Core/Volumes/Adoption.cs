@@ -27,7 +27,7 @@ internal sealed class Adoption(Settings settings, VolumeCatalog catalog, ExportT
         var survey = await export.SurveyAsync(any, here.FindAll(v => v is { State: VolumeState.Ready, ProvisionedAt: not null }), cancellation);
         List<MissingDirectory> missing = [.. here.Where(v => survey.Missing.Contains(v.Id)).OrderBy(v => v.Name, StringComparer.Ordinal).Select(v => new MissingDirectory(v.Name, export.SourceOf(v)))];
         // Where a directory is called as one of another place is, both may be one.
-        var aliases = await Aliases.FindAsync(exports, any, all.Where(v => survey.Directories.Contains(v.Directory.Split('/', 2)[0])), cancellation);
+        var aliases = await Aliases.FindAsync(exports, any, all.Where(v => survey.Directories.Contains(v.TopDirectory)), cancellation);
         here.AddRange(aliases.Same);
         var names = all.ToDictionary(v => v.Name, StringComparer.Ordinal);
         var found = new List<FoundDirectory>();

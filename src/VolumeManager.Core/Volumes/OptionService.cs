@@ -38,7 +38,7 @@ internal sealed partial class OptionService(Settings settings, VolumeCatalog cat
         if (differences.FirstOrDefault(d => s_onlyUnmounted.Contains(d.Key)) is { } fixedNow && !volume.Mounts.IsEmpty) throw InUse(volume, fixedNow.Key);
         if (dryRun) return (changed, differences);
         // A host that is cut off would mount it by what it knows, beside the one that has it to itself.
-        if (changed.Access != volume.Access) await catalog.UntilHeardAsync(volume with { RemovedAt = catalog.Now }, lost => Unheard(name, lost), cancellation);
+        if (changed.Access != volume.Access) await catalog.UntilHeardAsync(catalog.Now, lost => Unheard(name, lost), cancellation);
         var entry = history.Of(EventKind.Set, volume, detail: string.Join(", ", differences));
         var (made, now) = await catalog.ChangeAsync(OptionRows.Set(changed, differences, needsUnmounted: differences.Any(d => s_onlyUnmounted.Contains(d.Key)), host, entry), changed);
         if (!made || now is null) throw now is { State: VolumeState.Ready } ? InUse(now, differences[0].Key) : new VolumeException($"volume {name} is being removed, restored or moved: set its options when that is done");

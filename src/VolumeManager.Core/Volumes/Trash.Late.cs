@@ -32,7 +32,7 @@ internal sealed partial class Trash
         await catalog.FindAsync(removed.Name, CancellationToken.None) is { } now
         // What another one shall have in its place is on the way there.
         && (now.State == VolumeState.Ready || (now.State == VolumeState.Restoring && now.Id == removed.Id))
-        && (now.Backend, now.Server, now.Export, now.Directory) == (removed.Backend, removed.Server, removed.Export, removed.Directory);
+        && now.IsAt(removed);
 
     /// <summary>Moves back into the trash what a late restoration took from there. Nobody can have restored it in between, for it was not there to be found.</summary>
     async Task TakeBackAsync(Volume restored, Volume trashed)

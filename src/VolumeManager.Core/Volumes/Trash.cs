@@ -48,7 +48,7 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
             // name would be mounted in its place.
             if (!trashed.Mounts.IsEmpty) throw new VolumeException($"volume {trashed.Name} is still in use on {Holders.Describe(trashed, catalog)}: stop the containers that use it first, or restore it under its own name");
             await catalog.UntilHeardAsync(
-                trashed,
+                trashed.RemovedAt!.Value,
                 lost => $"volume {trashed.Name} cannot be restored under another name now, for host {lost} was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict {lost}",
                 cancellation);
         }
@@ -77,10 +77,9 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
 
     async Task CheckRestorableAsync(Volume trashed, Volume wanted, CancellationToken cancellation)
     {
-        await catalog.CheckNoOldHostAsync(trashed);
-        var isTaken = await catalog.FindAsync(wanted.Name, cancellation) is { IsLiving: true };
-        await catalog.ReadAsync(VolumeRows.OverlapsAny(wanted), _ => isTaken = true, cancellation);
-        if (isTaken) throw await WhyNotAsync(trashed, wanted, cancellation);
+        var isRefused = await catalog.FindOldHostAsync(cancellation) is not null || await catalog.FindAsync(wanted.Name, cancellation) is { IsLiving: true };
+        await catalog.ReadAsync(VolumeRows.OverlapsAny(wanted), _ => isRefused = true, cancellation);
+        if (isRefused) throw await WhyNotAsync(trashed, wanted, cancellation);
         await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
     }
 
@@ -177,6 +176,11 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
 
     async Task<VolumeException> WhyNotAsync(Volume trashed, Volume wanted, CancellationToken cancellation)
     {
+        if (await catalog.FindOldHostAsync(cancellation) is { } old)
+        {
+            return new VolumeException($"volume {trashed.Name} cannot be restored yet, for host {old.Name} runs volman {old.Version}, which does not know of restorations: upgrade it first or, if it does not come back, run volman host evict {old.Name}");
+        }
+
         var now = (await catalog.ReadTrashAsync(trashed.Id, cancellation)).FirstOrDefault();
         return now?.State == VolumeState.Purging ? BeingDeleted(now) : new VolumeException(
             now is null || now.Revision != trashed.Revision ? $"volume {trashed.Name} was restored, deleted or let go by somebody else at this moment: see volman trash ls, then try again"

@@ -99,6 +99,12 @@ internal sealed record Volume
     /// <summary>Whether both lie in one place as the catalog tells it. One place may have several names (<see cref="Exports.Aliases"/>).</summary>
     internal bool IsBeside(Volume other) => (Backend, Server, Export) == (other.Backend, other.Server, other.Export);
 
+    /// <summary>Whether its directory is that of the other, as the catalog tells it.</summary>
+    internal bool IsAt(Volume other) => IsBeside(other) && Directory == other.Directory;
+
+    /// <summary>What of its directory lies in the data root or the export itself.</summary>
+    internal string TopDirectory => Directory.Split('/', 2)[0];
+
     /// <summary>Whether, in one place, the directory of the one would be that of the other, or lie within it.</summary>
     internal bool Overlaps(Volume other) => Directory == other.Directory
         || Directory.StartsWith(other.Directory + "/", StringComparison.Ordinal) || other.Directory.StartsWith(Directory + "/", StringComparison.Ordinal);
