@@ -7,11 +7,13 @@ namespace VolumeManager.EndToEnd.Lab;
 internal static class LabDoctor
 {
     /// <summary>What the doctor finds of a code, each as its severity, subject, problem and cure.</summary>
-    internal static async Task<IReadOnlyList<JsonElement>> DiagnoseAsync(this LabHost host, string code, string options = "")
+    internal static Task<IReadOnlyList<JsonElement>> DiagnoseAsync(this LabHost host, string code, string options = "") => host.DiagnoseAsync(f => f.GetProperty("code").GetString() == code, options);
+
+    internal static async Task<IReadOnlyList<JsonElement>> DiagnoseAsync(this LabHost host, Func<JsonElement, bool> isMeant, string options = "")
     {
         var told = await host.TryAsync($"/srv/volman/volman doctor --output json {options}");
         Assert.True(told.ExitCode is 0 or 3, told.Errors);
-        return [.. JsonElement.Parse(told.Output).GetProperty("findings").EnumerateArray().Where(f => f.GetProperty("code").GetString() == code)];
+        return [.. JsonElement.Parse(told.Output).GetProperty("findings").EnumerateArray().Where(isMeant)];
     }
 
     /// <summary>It is found and told; it is for people to put right, and an order to repair changes nothing.</summary>

@@ -13,8 +13,7 @@ public sealed class NfsDamage(Laboratory lab, ITestOutputHelper output)
     public async Task A_server_that_begins_to_squash_root_is_told_as_one_where_no_volume_can_be_made()
     {
         await using var scene = await lab.SceneAsync(output);
-        await scene.Server.ShAsync($"mkdir -p {Place}; mount -t tmpfs -o mode=755 tmpfs {Place}; {Export("no_root_squash", 81)}");
-        var volume = await scene.CreateVolumeAsync(scene.One, "-o export=/damaged");
+        var volume = await MakeAsync(scene, 81);
         await scene.One.RunAsync(volume, "echo written > /x/f");
         await scene.One.IsWellAsync("export-unwritable");
 
@@ -24,8 +23,7 @@ public sealed class NfsDamage(Laboratory lab, ITestOutputHelper output)
         await scene.One.IsWellAsync("export-unwritable");
         Assert.Equal(volume, await scene.Server.ShAsync($"ls -A {Place} | grep -v '^[.]trash$'"));
 
-        await scene.One.DockerAsync($"volume rm {volume}");
-        await RemoveAsync(scene);
+        await RemoveAsync(scene, volume);
         await scene.EndsCleanAsync();
     }
 
@@ -33,8 +31,7 @@ public sealed class NfsDamage(Laboratory lab, ITestOutputHelper output)
     public async Task A_server_that_came_back_with_another_disk_is_told_until_the_containers_were_restarted()
     {
         await using var scene = await lab.SceneAsync(output);
-        await scene.Server.ShAsync($"mkdir -p {Place}; mount -t tmpfs tmpfs {Place}; {Export("no_root_squash", 82)}");
-        var volume = await scene.CreateVolumeAsync(scene.One, "-o export=/damaged");
+        var volume = await MakeAsync(scene, 82);
         await scene.One.HoldAsync(volume, "holds");
         await scene.One.IsWellAsync("mount-stale");
 
@@ -46,15 +43,21 @@ public sealed class NfsDamage(Laboratory lab, ITestOutputHelper output)
         Assert.Equal("", await scene.One.DockerAsync("exec holds ls /x/"));
 
         await scene.One.DockerAsync("rm --force holds");
-        await scene.One.DockerAsync($"volume rm {volume}");
-        await RemoveAsync(scene);
+        await RemoveAsync(scene, volume);
         await scene.EndsCleanAsync();
     }
 
     static string Export(string squash, int id) => $"exportfs -o rw,sync,no_subtree_check,{squash},insecure,fsid={id} '*:{Place}'";
 
-    static async Task RemoveAsync(LabScene scene)
+    static async Task<string> MakeAsync(LabScene scene, int id)
     {
+        await scene.Server.ShAsync($"mkdir -p {Place}; mount -t tmpfs -o mode=755 tmpfs {Place}; {Export("no_root_squash", id)}");
+        return await scene.CreateVolumeAsync(scene.One, "-o export=/damaged");
+    }
+
+    static async Task RemoveAsync(LabScene scene, string volume)
+    {
+        await scene.One.DockerAsync($"volume rm {volume}");
         await Poll.ForAsync("0", () => scene.One.ExportsAsync("damaged"));
         await scene.Server.ShAsync($"exportfs -u '*:{Place}'; exportfs -f; umount -l {Place}; rmdir {Place}");
     }

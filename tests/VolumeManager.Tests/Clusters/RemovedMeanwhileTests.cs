@@ -43,20 +43,6 @@ public class RemovedMeanwhileTests
     }
 
     [Fact]
-    public async Task A_Create_waits_for_a_removal_that_another_host_is_at()
-    {
-        await using var cluster = await TestCluster.StartNewAsync(2);
-        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
-        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'removing', removed_at = now(), revision = (SELECT revision FROM catalog)");
-        Assert.Equal("volume v is being removed by a host of the cluster at this moment: try again", await cluster[0].Engine.CreateAsync("v"));
-        var creating = cluster[0].Engine.CreateAsync("v");
-        Directory.Move(cluster[0].DataOf("v"), Path.Combine(cluster[0].Settings.DataRoot, ".trash", $"v.{await cluster.ScalarAsync<Guid>("SELECT id FROM volumes"):N}"));
-        await cluster.ExecuteAsync("UPDATE catalog SET revision = revision + 1; UPDATE volumes SET state = 'trashed', purge_after = now() + interval '1 day', revision = (SELECT revision FROM catalog)");
-        Assert.Equal("", await creating);
-        Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes WHERE state = 'ready'"));
-    }
-
-    [Fact]
     public async Task What_a_container_still_uses_is_kept_in_the_trash_although_its_engine_has_forgotten_it()
     {
         await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));

@@ -56,6 +56,21 @@ public sealed class TestCluster : IAsyncDisposable
 
     public Task<T?> ScalarAsync<T>(string sql) => Server.ScalarAsync<T>(sql, Database);
 
+    /// <summary>Brings all volumes into another state, as some host does; the others hear of it.</summary>
+    public Task<int> ChangeVolumesAsync(string set) => ExecuteAsync($"UPDATE catalog SET revision = revision + 1; UPDATE volumes SET {set}, revision = (SELECT revision FROM catalog)");
+
+    /// <summary>In the moment when a host would write that its rename is done, another one has brought the volume into another state.</summary>
+    public Task<int> OvertakeAsync(string from, string to, string instead) => ExecuteAsync($"""
+        CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE volumes SET {instead}, revision = (SELECT revision FROM catalog) WHERE id = NEW.id;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER overtake BEFORE UPDATE ON volumes FOR EACH ROW WHEN (OLD.state = '{from}' AND NEW.state = '{to}') EXECUTE FUNCTION overtake()
+        """);
+
+    public Task<int> OvertakeNoMoreAsync() => ExecuteAsync("DROP TRIGGER overtake ON volumes");
+
     /// <summary>The link is cut, and the host has noticed: List asks the catalog, and answers in any case.</summary>
     public async Task CutAsync(int host)
     {

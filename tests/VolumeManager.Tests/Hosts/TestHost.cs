@@ -55,6 +55,23 @@ public sealed class TestHost : IAsyncDisposable
 
     public string TargetOf(string volume) => Path.Combine(Settings.MountRoot, volume);
 
+    /// <summary>Makes a volume with something in it, for <see cref="ReadAsync"/>.</summary>
+    public async Task MakeAsync(string volume)
+    {
+        Assert.Equal("", await Engine.CreateAsync(volume));
+        Assert.Equal("", await Engine.MountAsync(volume, "maker"));
+        await File.WriteAllTextAsync(TargetOf(volume) + "/f", "data of " + volume);
+        Assert.Equal("", await Engine.UnmountAsync(volume, "maker"));
+    }
+
+    public async Task<string> ReadAsync(string volume)
+    {
+        Assert.Equal("", await Engine.MountAsync(volume, "reader"));
+        var text = await File.ReadAllTextAsync(TargetOf(volume) + "/f");
+        Assert.Equal("", await Engine.UnmountAsync(volume, "reader"));
+        return text;
+    }
+
     /// <summary>Whether hosts that name no database get one each, so that the same tests judge both kinds of catalog (VOLMAN_TEST_SCOPE=global).</summary>
     internal static bool IsGlobal { get; } = Environment.GetEnvironmentVariable("VOLMAN_TEST_SCOPE") == "global";
 
