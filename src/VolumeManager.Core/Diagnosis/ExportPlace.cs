@@ -12,7 +12,7 @@ internal sealed record ExportPlace(string Backend, string Server, string Path, E
     static readonly Volume s_top = new() { Id = Guid.Empty, Name = "", Backend = "", Directory = "", CreatedAt = DateTime.UnixEpoch, CreatedOnHost = "" };
 
     /// <summary>What an operator knows it by: a directory, or a server and what it exports.</summary>
-    internal string Name => SourceOf("").TrimEnd('/');
+    internal string Name => SourceOf("") is var top && top.EndsWith(":/", StringComparison.Ordinal) ? top : top.TrimEnd('/');
 
     internal string SourceOf(string directory) => Export.SourceOf(s_top with { Directory = directory });
 

@@ -6,13 +6,18 @@ namespace VolumeManager.Exports;
 /// <content>Marks by which an export is recognised that is reached in another way, too.</content>
 internal abstract partial class Export
 {
-    /// <summary>Makes an empty directory at the top whose name was never there, so that no kernel or server can know it from before, and that no volume can be called.</summary>
+    const string MarkPrefix = ".volman-mark-";
+
+    /// <summary>The name of an empty directory at the top that was never there, so that no kernel, server or other host can know it from before, and that no volume can be called. It tells when it was made.</summary>
+    static string NewMark() => $"{MarkPrefix}{Guid.CreateVersion7():N}";
+
+    /// <summary>Makes a mark.</summary>
     /// <param name="any">A volume of this export.</param>
     /// <returns>Its name; null when nothing can be made here.</returns>
     /// <exception cref="VolumeException">The export does not answer.</exception>
     internal Task<string?> TryMarkAsync(Volume any, CancellationToken cancellation) => RunAsync(any, () =>
     {
-        var mark = $".volman-mark-{Guid.NewGuid():N}";
+        var mark = NewMark();
         try
         {
             Root.TryMake(mark, mode: 0x1C0 /* 0700 */, uid: 0, gid: 0);
@@ -44,11 +49,29 @@ internal abstract partial class Export
     {
         try
         {
-            await RunAsync(any, () => Root.RemoveIfEmpty(mark), CancellationToken.None);
+            await RunAsync(any, () => Unmark(mark), CancellationToken.None);
         }
-        catch (Exception e) when (e is VolumeException or LinuxException)
+        catch (VolumeException)
         {
             // As said.
         }
     }
+
+    void Unmark(string mark)
+    {
+        try
+        {
+            Root.RemoveIfEmpty(mark);
+            foreach (var left in Root.List("").Where(IsLeft)) Root.RemoveIfEmpty(left);
+        }
+        catch (LinuxException)
+        {
+            // It cannot be reached any more. Empty, it is in nobody's way.
+        }
+    }
+
+    /// <summary>Whether whoever made a mark was killed at it: marks are there for seconds, and no clock is wrong by a day.</summary>
+    static bool IsLeft(string name) =>
+        name.StartsWith(MarkPrefix, StringComparison.Ordinal) && Guid.TryParseExact(name[MarkPrefix.Length..], "N", out var id)
+        && DateTimeOffset.FromUnixTimeMilliseconds(Convert.ToInt64(id.ToString("N")[..12], 16)) < DateTimeOffset.UtcNow.AddDays(-1);
 }

@@ -6,8 +6,6 @@ namespace VolumeManager.Exports;
 /// <content>What lies on an export, for who compares it with the catalog.</content>
 internal abstract partial class Export
 {
-    const string ProbeName = ".volman-doctor";
-
     /// <param name="Directories">The directories at the top that could be volumes'.</param>
     /// <param name="Trashed">The entries of the trash.</param>
     /// <param name="Missing">Those of the volumes whose directories are not there.</param>
@@ -82,7 +80,7 @@ internal abstract partial class Export
         }
     }
 
-    /// <summary>Finds out whether volumes can be made here with the owners that they are to have, by a directory that no volume can be called and that is removed at once.</summary>
+    /// <summary>Finds out whether volumes can be made here with the owners that they are to have, by a mark that is removed at once. Those that killed daemons have left are removed, too.</summary>
     /// <returns>What speaks against it, with a cure; null when nothing does.</returns>
     /// <exception cref="VolumeException">The export does not answer.</exception>
     internal Task<(string Why, string Cure)?> ProbeAsync(Volume? any, CancellationToken cancellation)
@@ -91,32 +89,21 @@ internal abstract partial class Export
 
         (string, string)? Probe()
         {
+            var mark = NewMark();
             try
             {
-                // When it is there already another host is at it, or was killed at it.
-                Root.TryMake(ProbeName, mode: 0x1C0 /* 0700 */, uid: 1, gid: 1);
+                Root.TryMake(mark, mode: 0x1C0 /* 0700 */, uid: 1, gid: 1);
                 return null;
             }
             catch (LinuxException e)
             {
-                return (e.Message, Cure(e));
+                // The same text whenever it is the same matter.
+                return (e.Message.Replace(mark, MarkPrefix + "…", StringComparison.Ordinal), Cure(e));
             }
             finally
             {
-                RemoveProbe();
+                Unmark(mark);
             }
-        }
-    }
-
-    void RemoveProbe()
-    {
-        try
-        {
-            Root.RemoveIfEmpty(ProbeName);
-        }
-        catch (LinuxException)
-        {
-            // It cannot be reached any more. Empty, it is in nobody's way.
         }
     }
 }

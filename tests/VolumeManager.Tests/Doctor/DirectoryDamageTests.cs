@@ -144,7 +144,7 @@ public sealed class DirectoryDamageTests : IAsyncLifetime
         await Host.TellsAsync("export-unwritable", "error", $"volumes cannot be made in {Host.Settings.DataRoot} with the owners that they should have (mkdir ", $"see to {Host.Settings.DataRoot}, then try again");
         await ShellCommand.RunAsync("umount", Host.Settings.DataRoot);
         Assert.Empty(await Host.DiagnoseAsync());
-        Assert.Empty(Directory.GetDirectories(Host.Settings.DataRoot, ".volman-doctor-*"));
+        Assert.Empty(Directory.GetDirectories(Host.Settings.DataRoot, ".volman-*"));
     }
 
     [Fact]

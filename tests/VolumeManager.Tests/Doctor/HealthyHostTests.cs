@@ -66,11 +66,8 @@ public sealed class HealthyHostTests
         var looks = 0;
         for (var began = Stopwatch.StartNew(); began.Elapsed < s_time; looks++)
         {
-            foreach (var host in hosts)
-            {
-                Assert.Empty(Own(await host.DiagnoseAsync()));
-                Assert.Empty((await host.RepairAsync()).Repaired);
-            }
+            foreach (var found in await Task.WhenAll(hosts.Select(host => host.DiagnoseAsync()))) Assert.Empty(Own(found));
+            foreach (var host in hosts) Assert.Empty((await host.RepairAsync()).Repaired);
         }
 
         await stop.CancelAsync();

@@ -71,4 +71,26 @@ public sealed class AliasesTests : IDisposable
         Assert.Equal(overlap, At("local", directory: one).Overlaps(At("local", directory: other)));
         Assert.Equal(overlap, At("local", directory: other).Overlaps(At("local", directory: one)));
     }
+
+    [Fact]
+    public async Task Of_many_who_try_one_directory_by_two_names_at_one_moment_each_can_write()
+    {
+        var exports = Serve($"{_root}/one", $"{_root}/one");
+        var tries = Enumerable.Range(0, 400).Select(i => i % 2 == 0 ? exports.Local.ProbeAsync(At("local"), CancellationToken.None) : exports.Hosted!.ProbeAsync(At("nfs", "localhost", "/e"), CancellationToken.None));
+        Assert.All(await Task.WhenAll(tries), Assert.Null);
+        Assert.Empty(Hidden("one"));
+    }
+
+    [Fact]
+    public async Task What_a_killed_one_has_left_is_taken_away_a_day_later()
+    {
+        var exports = Serve($"{_root}/one", $"{_root}/one");
+        string Mark(TimeSpan age) => Directory.CreateDirectory($"{_root}/one/.volman-mark-{Guid.CreateVersion7(DateTimeOffset.UtcNow - age):N}").FullName;
+        var (old, fresh, strange) = (Mark(TimeSpan.FromHours(25)), Mark(TimeSpan.FromHours(23)), Directory.CreateDirectory($"{_root}/one/.volman-mark-of-somebody").FullName);
+        File.WriteAllText(Mark(TimeSpan.FromDays(9)) + "/kept", "");
+        Assert.Null(await exports.Local.ProbeAsync(At("local"), CancellationToken.None));
+        Assert.False(Directory.Exists(old));
+        Assert.True(Directory.Exists(fresh) && Directory.Exists(strange));
+        Assert.Equal(3, Hidden("one").Length);
+    }
 }
