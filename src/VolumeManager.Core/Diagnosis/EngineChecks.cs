@@ -83,7 +83,12 @@ internal sealed class EngineChecks(HostDaemon daemon)
     /// <summary>Claimed before the engine was asked, and long enough ago for its container to have come up.</summary>
     bool IsUnused(Volume volume, Seen seen) => OldClaims(volume, seen).Any() && !seen.Containers.Any(c => c.IsUp && Has(c, volume.Name));
 
-    IEnumerable<Mount> OldClaims(Volume volume, Seen seen) => volume.Mounts.Where(m => _index.IsOwn(m) && m.MountedAt <= seen.AskedAt - daemon.Settings.EngineGrace);
+    IEnumerable<Mount> OldClaims(Volume volume, Seen seen)
+    {
+        var before = seen.AskedAt - daemon.Settings.EngineGrace;
+        // A container that starts once more may come with the claim that its last run has left.
+        return daemon.Mounts.IsClaimedSince(volume, before) ? [] : volume.Mounts.Where(m => _index.IsOwn(m) && m.MountedAt <= before);
+    }
 
     async Task<Finding?> LookAtUnusedAsync(Volume suspect, Seen seen, CancellationToken cancellation)
     {

@@ -10,6 +10,18 @@ internal enum Severity { Error, Warning, Note }
 /// <param name="Cure">What a repair does, or, where there is none, what to do by hand; a sentence as well.</param>
 internal sealed record Finding(string Code, Severity Severity, string Subject, string Problem, string Cure)
 {
+    /// <summary>All codes that there are.</summary>
+    internal static readonly IReadOnlyList<string> Codes =
+    [
+        "catalog-away", "catalog-damaged", "check-failed", "claim-outdated", "claim-unused", "claims-differ", "clock-skew", "container-unclaimed",
+        "containers-unseen", "copy-unfinished", "daemon-away", "data-root-away", "data-root-other", "directory-absent", "directory-missing", "directory-retained",
+        "directory-trashed", "directory-unknown", "engine-unreachable", "events-untold", "export-left", "export-unreachable", "export-unserved", "export-unwritable",
+        "host-lost", "index-invalid", "index-missing", "lease-short", "mount-flags", "mount-foreign", "mount-missing", "mount-stale", "mount-unclaimed",
+        "mount-wrong", "mounts-unseen", "plugin-directory", "removal-unfinished", "restore-unfinished", "row-stray", "size-unenforced", "socket-dead",
+        "socket-elsewhere", "socket-missing", "socket-open", "space-low", "trash-missing", "trash-overdue", "trash-unknown", "use-unclaimed", "versions-differ",
+        "volume-differs", "volume-removed", "volume-taken", "volume-unknown",
+    ];
+
     /// <summary>Whom it is about, where another of the same name may take its place: what was found of two is two findings.</summary>
     internal Guid? Id { get; init; }
 

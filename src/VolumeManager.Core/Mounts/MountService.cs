@@ -14,6 +14,7 @@ internal sealed partial class MountService(
     ThisHost host, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, ILogger log)
 {
     readonly ConcurrentDictionary<Guid, bool> _lost = new();
+    readonly ConcurrentDictionary<Guid, DateTime> _claimed = new();
 
     /// <summary>Where the volume of that name is mounted on this host, or would be.</summary>
     internal string TargetOf(string name) => $"{host.MountRoot}/{name}";
@@ -30,6 +31,9 @@ internal sealed partial class MountService(
         else if (_lost.TryAdd(volume.Id, true)) LogLostHere(volume.Name, exports.Of(volume).Name);
     }
 
+    /// <summary>Whether some caller has claimed the volume after a moment, be it once more: its container may be coming up.</summary>
+    internal bool IsClaimedSince(Volume volume, DateTime moment) => _claimed.TryGetValue(volume.Id, out var at) && at > moment;
+
     /// <summary>Claims the volume for a caller and makes sure that it is mounted.</summary>
     /// <param name="callerId">As the engine sent it; empty for engines before 1.12. The same id may come again before its Unmount: it is counted.</param>
     /// <param name="cancellation">The caller is gone or its deadline is over: what was done until then is undone, for it will send no Unmount.</param>
@@ -39,6 +43,7 @@ internal sealed partial class MountService(
     {
         using var turn = await locks.AcquireAsync(name, cancellation);
         var claimed = await ClaimAsync(name, callerId, cancellation);
+        _claimed[claimed.Id] = catalog.Now;
         try
         {
             await AttachAsync(claimed, cancellation);
@@ -158,6 +163,7 @@ internal sealed partial class MountService(
         {
             await TryDetachAsync(volume);
             SetLost(volume, isLost: false);
+            _claimed.TryRemove(volume.Id, out _);
         }
 
         var entry = history.Of(EventKind.Unmount, volume, callerId, error: failure, detail: failure is null ? null : "the mount was undone", ended: mount.Count == 1 ? mount : null);

@@ -158,7 +158,7 @@ internal sealed partial class Reconciler(
         name,
         async n =>
         {
-            if (index.TryFind(n, out var volume) && !await mounts.IsHeldByContainerAsync(volume, cancellation)) await DropHeldAsync(n, m => m.MountedAt <= before, why);
+            if (index.TryFind(n, out var volume) && !mounts.IsClaimedSince(volume, before) && !await mounts.IsHeldByContainerAsync(volume, cancellation)) await DropHeldAsync(n, m => m.MountedAt <= before, why);
         },
         cancellation);
 

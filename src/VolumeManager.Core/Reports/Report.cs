@@ -69,6 +69,9 @@ internal sealed record ReportFilters(
     /// <summary>The first day that counts.</summary>
     internal DateOnly SinceDay => DateOnly.FromDateTime(Since ?? DateTime.MinValue);
 
+    /// <summary>When the first day that counts is over, UTC.</summary>
+    internal DateTime SinceDayEnd => Since is null ? DateTime.MinValue : SinceDay.AddDays(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc);
+
     /// <summary>What a filter is called in requests and on the command line.</summary>
     internal static string KeyOf(ReportFilter filter) => filter.ToString().ToLowerInvariant();
 

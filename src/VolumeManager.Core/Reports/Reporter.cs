@@ -49,6 +49,7 @@ internal sealed class Reporter(Func<CancellationToken, Task<DbConnection>> open)
         var values = new DynamicParameters();
         values.Add("Since", filters.Since);
         values.Add("SinceDay", filters.SinceDay);
+        values.Add("SinceDayEnd", filters.SinceDayEnd);
         values.Add("LabelKey", filters.LabelKey);
         values.Add("LabelValue", filters.LabelValue);
         values.Add("Host", filters.Host);

@@ -84,7 +84,7 @@ internal static class StandardReports
             asked => $"""
                 SELECT g.volume, g.bytes_now - g.bytes_then AS grown_bytes, g.bytes_then, g.bytes_now, g.size_bytes, g.volume_id
                 FROM (SELECT r.volume_id, r.volume, r.size_bytes, r.used_bytes AS bytes_now,
-                             CASE WHEN r.created_at >= @Since THEN 0 ELSE COALESCE(
+                             CASE WHEN r.created_at >= @SinceDayEnd THEN 0 ELSE COALESCE(
                                  (SELECT u.bytes FROM report_usage_daily u WHERE u.volume_id = r.volume_id AND u.day <= @SinceDay ORDER BY u.day DESC LIMIT 1),
                                  (SELECT u.bytes FROM report_usage_daily u WHERE u.volume_id = r.volume_id AND u.day > @SinceDay ORDER BY u.day LIMIT 1),
                                  r.used_bytes) END AS bytes_then

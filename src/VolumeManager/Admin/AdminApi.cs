@@ -82,12 +82,33 @@ internal sealed partial class AdminApi(Task<HostDaemon> opening, AccessGate gate
         try
         {
             var daemon = await opening.WaitAsync(cancellation.Token);
-            var answer = await route.Handle(new Call(http, route, daemon, filters, cancellation.Token)).WaitAsync(cancellation.Token);
+            var handling = route.Handle(new Call(http, route, daemon, filters, cancellation.Token));
+            var answer = await WaitAsync(handling, cancellation.Token);
             await WriteAsync(http, route, answer, cancellation.Token);
         }
         catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {
             await RefuseAsync(http, StatusCodes.Status504GatewayTimeout, $"this did not finish within {route.Deadline.TotalSeconds:0} s, and may go on: see volman trash ls");
+        }
+    }
+
+    static async Task<object> WaitAsync(Task<object> handling, CancellationToken cancellation)
+    {
+        try
+        {
+            return await handling.WaitAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = DropAsync();
+            throw;
+        }
+
+        // It may come all the same, and what it keeps open must not stay so.
+        async Task DropAsync()
+        {
+            await ((Task)handling).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (handling.IsCompletedSuccessfully && await handling is StreamedAnswer { Drop: { } drop }) await drop();
         }
     }
 

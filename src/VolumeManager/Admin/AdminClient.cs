@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization.Metadata;
@@ -51,11 +52,16 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
     internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
 
+    /// <returns>The volume, and what tells this state of it from others.</returns>
+    internal Task<(VolumeView Volume, EntityTagHeaderValue? Tag)> LookAtVolumeAsync(string name, CancellationToken cancellation) =>
+        link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, asSeen: null, cancellation);
+
     internal Task<VolumeView> CreateVolumeAsync(CreateRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Post, "/v1/volumes", JsonContent.Create(request, AdminJson.Default.CreateRequest), AdminJson.Default.VolumeView, cancellation);
 
-    internal Task<VolumeView> RemoveVolumeAsync(string name, bool dryRun, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}{DryRun(dryRun)}", null, AdminJson.Default.VolumeView, cancellation);
+    /// <param name="asSeen">The state of it that is meant; null for any.</param>
+    internal async Task<VolumeView> RemoveVolumeAsync(string name, bool dryRun, EntityTagHeaderValue? asSeen, CancellationToken cancellation) =>
+        (await link.SendAsync(HttpMethod.Delete, $"/v1/volumes/{Uri.EscapeDataString(name)}{DryRun(dryRun)}", null, AdminJson.Default.VolumeView, asSeen, cancellation)).Answer;
 
     internal Task<SetAnswer> SetVolumeAsync(string name, SetRequest request, CancellationToken cancellation) =>
         link.SendAsync(HttpMethod.Patch, $"/v1/volumes/{Uri.EscapeDataString(name)}", JsonContent.Create(request, AdminJson.Default.SetRequest), AdminJson.Default.SetAnswer, cancellation);

@@ -49,10 +49,16 @@ internal sealed class AdminLink : IDisposable
     }
 
     /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
-    internal Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation) => OrWhyNotAsync(async () =>
+    internal async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation) =>
+        (await SendAsync(method, path, body, type, asSeen: null, cancellation)).Answer;
+
+    /// <param name="asSeen">The ETag of what is meant: another state of it is refused. Null for any.</param>
+    /// <returns>The answer, and its ETag if it has one.</returns>
+    /// <exception cref="VolumeException">No daemon answers, or not to the end, or it refused.</exception>
+    internal Task<(T Answer, EntityTagHeaderValue? Tag)> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, EntityTagHeaderValue? asSeen, CancellationToken cancellation) => OrWhyNotAsync(async () =>
     {
-        using var answer = await AskAsync(method, path, body, HttpCompletionOption.ResponseContentRead, cancellation);
-        return (await answer.Content.ReadFromJsonAsync(type, cancellation))!;
+        using var answer = await AskAsync(method, path, body, HttpCompletionOption.ResponseContentRead, cancellation, asSeen);
+        return ((await answer.Content.ReadFromJsonAsync(type, cancellation))!, answer.Headers.ETag);
     });
 
     /// <summary>The lines of an answer that takes long, as they come. Whoever stops reading ends what is being done.</summary>
@@ -79,9 +85,10 @@ internal sealed class AdminLink : IDisposable
         }
     }
 
-    async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? body, HttpCompletionOption until, CancellationToken cancellation)
+    async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? body, HttpCompletionOption until, CancellationToken cancellation, EntityTagHeaderValue? asSeen = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
+        if (asSeen is not null) request.Headers.IfMatch.Add(asSeen);
         if (body is not null) await body.LoadIntoBufferAsync(cancellation);
         var answer = await _http.SendAsync(request, until, cancellation);
         if (answer.StatusCode == HttpStatusCode.OK) return answer;

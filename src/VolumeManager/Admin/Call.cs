@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using VolumeManager.Hosts;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
@@ -39,10 +40,14 @@ internal sealed record Call(HttpContext Http, Route Route, HostDaemon Daemon, Qu
 
     /// <summary>What If-Match asks of a thing: that it still is as it was when who asks last saw it. Null when nothing is asked.</summary>
     /// <param name="view">What a GET would answer of it.</param>
+    /// <exception cref="BadRequestException">It cannot be read.</exception>
     internal Func<TThing, bool>? Match<TThing, TView>(Func<TThing, TView> view, JsonTypeInfo<TView> type)
     {
-        var wanted = Http.Request.GetTypedHeaders().IfMatch;
-        if (wanted.Count == 0 || wanted.Any(w => w.Equals(EntityTagHeaderValue.Any))) return null;
+        var given = Http.Request.Headers.IfMatch;
+        if (given.Count == 0) return null;
+        // What cannot be read is a condition still, and must not be taken for none.
+        if (!EntityTagHeaderValue.TryParseStrictList(given, out var wanted)) throw new BadRequestException($"If-Match is {Quoted.Text(given.ToString())}, which is no ETag: send the one that GET has answered, with its quotes");
+        if (wanted.Any(w => w.Equals(EntityTagHeaderValue.Any))) return null;
         return now =>
         {
             var tag = AdminApi.ETagOf(JsonSerializer.SerializeToUtf8Bytes(view(now), type));

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using VolumeManager.Catalog;
 using VolumeManager.Diagnosis;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Admin;
 
@@ -14,7 +15,8 @@ internal static class DoctorRoutes
         new("POST", "/v1/doctor", "Repair what can be repaired safely, and tell what was and what is left", DoctorJson.Default.DoctorAnswer, async call =>
         {
             var request = await call.ReadAsync<RepairRequest>();
-            var outcome = await call.Daemon.Doctor.RepairAsync(f => request.Codes?.Contains(f.Code) != false && (!f.NeedsConsent || request.Consent), call.Cancellation);
+            if (request.Codes?.Except(Finding.Codes).FirstOrDefault() is { } unknown) throw new BadRequestException($"{Quoted.Text(unknown)} is no code of a finding: see docs/doctor.md");
+            var outcome = await call.Daemon.Doctor.RepairAsync(f => request.Codes?.Contains(f.Code) != false && request.Subjects?.Contains(f.Subject) != false && (!f.NeedsConsent || request.Consent), call.Cancellation);
             return new DoctorAnswer(call.Daemon.Host.Name, Views(outcome.Repaired), Views(outcome.Left));
         }) { Request = DoctorJson.Default.RepairRequest },
     ];
@@ -38,7 +40,8 @@ internal sealed record FindingView(string Code, string Severity, string Subject,
 
 /// <param name="Codes">What to repair; null for all that can be.</param>
 /// <param name="Consent">Also what needs consent.</param>
-internal sealed record RepairRequest(IReadOnlyList<string>? Codes = null, bool Consent = false);
+/// <param name="Subjects">Only what is found of these; null for all.</param>
+internal sealed record RepairRequest(IReadOnlyList<string>? Codes = null, bool Consent = false, IReadOnlyList<string>? Subjects = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(DoctorAnswer))]

@@ -50,8 +50,7 @@ internal static class ReportRoutes
         }
         catch (Exception e)
         {
-            await rows.DisposeAsync();
-            time.Dispose();
+            await DropAsync();
             if (e is OperationCanceledException && !call.Cancellation.IsCancellationRequested) throw new VolumeException($"the report {report.Name} was not made within {s_time.TotalSeconds:0} s: narrow it with since, label, volume or limit");
             throw;
         }
@@ -70,7 +69,13 @@ internal static class ReportRoutes
                     http.Abort();
                 }
             }
-        });
+        }, DropAsync);
+
+        async ValueTask DropAsync()
+        {
+            await rows.DisposeAsync();
+            time.Dispose();
+        }
     }
 
     static async Task WriteAsync(PipeWriter body, ReportFormat format, IAsyncEnumerator<object?[]> rows, bool isAny, CancellationToken cancellation)

@@ -62,4 +62,5 @@ internal sealed record Route(string Method, string Path, string Summary, JsonTyp
 
 /// <summary>An answer that is written as it comes, such as lines of JSON (<c>application/x-ndjson</c>) or of CSV. What fails after its first byte can only be told by breaking it off.</summary>
 /// <param name="WriteAsync">Writes the body; may set headers before its first byte. Ends when it is cancelled: nobody may write when the request is over.</param>
-internal sealed record StreamedAnswer(string ContentType, Func<HttpContext, CancellationToken, Task> WriteAsync);
+/// <param name="Drop">Called instead when nobody waits for it any more: lets go of what is open for it.</param>
+internal sealed record StreamedAnswer(string ContentType, Func<HttpContext, CancellationToken, Task> WriteAsync, Func<ValueTask>? Drop = null);

@@ -17,6 +17,11 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync($"volman: {e.Message}");
             return 1;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"volman: what was to be told, or a file, could not be written or read ({e.Message.TrimEnd('.')}): what was asked for may be done");
+            return 1;
+        }
         catch (OperationCanceledException)
         {
             await Console.Error.WriteLineAsync("volman: stopped before the end: what was asked for already may be done, or go on");

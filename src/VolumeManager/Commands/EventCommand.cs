@@ -40,11 +40,8 @@ internal static class EventCommand
     static void Write(IReadOnlyList<EventView> events) => Table.Write(
     [
         ["AT", "HOST", "KIND", "VOLUME", "BY", "WHAT"],
-        .. events.Select(e => (string[])[$"{e.At:u}", e.Host, e.Kind, e.Volume ?? "", e.Actor ?? "", OneLine(e.Error is null ? e.Detail ?? "" : $"failed: {e.Error}")]),
+        .. events.Select(e => (string[])[$"{e.At:u}", e.Host, e.Kind, e.Volume ?? "", e.Actor ?? "", e.Error is null ? e.Detail ?? "" : $"failed: {e.Error}"]),
     ]);
-
-    // What an engine sent may hold what a terminal takes for a command.
-    static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
 
     static Option<string?> TimeOption(string name, string description)
     {

@@ -35,7 +35,7 @@ internal sealed class Examples(HelpAction help) : SynchronousCommandLineAction
         ["report hosts"] = ["report hosts"],
         ["report growth"] = ["report growth --since 30d --limit 10"],
         ["report cost"] = ["report cost --label team --price 0.10 --since 30d"],
-        ["doctor"] = ["doctor", "doctor --repair --dry-run", "doctor --repair --only orphaned-directory missing-index"],
+        ["doctor"] = ["doctor", "doctor --repair --dry-run", "doctor --repair --only index-missing index-invalid"],
         ["event ls"] = ["event ls --volume shop", "event ls --failed --since 1d"],
         ["token create"] = ["token create grafana --role viewer --expires 90d", "token create grafana --role viewer --dry-run"],
         ["token ls"] = ["token ls"],

@@ -44,11 +44,16 @@ internal static class HostCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
             var host = parsed.GetValue(name)!;
+            var by = $"{Environment.UserName} on {Environment.MachineName}";
             var request = new EvictRequest(parsed.GetValue(force), parsed.GetValue(dryRun));
             var evicted = await AskAsync(
                 parsed, flags,
                 daemon => daemon.EvictAsync(host, request, cancellation),
-                async database => EvictAnswer.Of(host, await Eviction.EvictAsync(database, host, $"{Environment.UserName} on {Environment.MachineName}", request.Force, request.DryRun)));
+                async database =>
+                {
+                    History.Actor = by;
+                    return EvictAnswer.Of(host, await Eviction.EvictAsync(database, host, by, request.Force, request.DryRun));
+                });
             if (request.DryRun) Foretell(evicted);
             else Write(evicted);
         }));

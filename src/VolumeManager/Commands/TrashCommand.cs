@@ -81,9 +81,8 @@ internal static class TrashCommand
     /// <summary>Waits until the data is gone. On a terminal it shows how far that is.</summary>
     static async Task WaitAsync(AdminClient daemon, HashSet<Guid> purged, CancellationToken cancellation)
     {
-        var screen = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         if (Console.IsErrorRedirected) await CountAsync(_ => { });
-        else await screen.Progress().AutoClear(true).StartAsync(progress =>
+        else await Screen.Progress().StartAsync(progress =>
         {
             var task = progress.AddTask("deleting", maxValue: purged.Count);
             return CountAsync(left => task.Value = purged.Count - left);

@@ -82,17 +82,19 @@ internal static class VolumeCommand
             using var daemon = AdminFlags.Open(parsed, flags);
             foreach (var name in parsed.GetValue(names)!)
             {
-                var volume = await daemon.FindVolumeAsync(name, cancellation);
+                var (volume, seen) = await daemon.LookAtVolumeAsync(name, cancellation);
                 var onRemove = volume.Options["on-remove"];
                 if (parsed.GetValue(dryRun))
                 {
-                    await daemon.RemoveVolumeAsync(name, dryRun: true, cancellation);
+                    await daemon.RemoveVolumeAsync(name, dryRun: true, asSeen: null, cancellation);
                     Console.WriteLine($"Volume {name} would be removed; its data would {(onRemove == "retain" ? $"stay at {volume.Source}" : onRemove == "delete" ? "be deleted" : "wait in the trash")}.");
                     continue;
                 }
 
-                if (onRemove == "delete" && volume.Holders.Count == 0 && !parsed.GetValue(yes)) Confirmation.Ask($"delete the data of {name} for good");
-                await daemon.RemoveVolumeAsync(name, dryRun: false, cancellation);
+                var isAsked = onRemove == "delete" && !parsed.GetValue(yes);
+                // One that is in use is refused; who was asked of it in another state was not asked of this one.
+                if (isAsked && volume.Holders.Count == 0) Confirmation.Ask($"delete the data of {name} for good");
+                await daemon.RemoveVolumeAsync(name, dryRun: false, isAsked ? seen : null, cancellation);
                 Console.WriteLine(onRemove switch
                 {
                     "retain" => $"Volume {name} is removed; its data stays at {volume.Source}.",

@@ -55,10 +55,8 @@ internal static class VolumeCopyCommands
     static async Task<CopyLine> FollowAsync(IAsyncEnumerable<CopyLine> lines, string volume)
     {
         CopyLine? last = null;
-        // On standard error, so that what is told in the end can go elsewhere.
-        var screen = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         if (Console.IsErrorRedirected) await foreach (var line in lines) last = line;
-        else await screen.Progress().AutoClear(true).Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn()).StartAsync(ShowAsync);
+        else await Screen.Progress().Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn()).StartAsync(ShowAsync);
         return last is { Error: null } ? last : throw new VolumeException(last?.Error ?? $"the copy of volume {volume} was broken off by the daemon: see its log");
 
         async Task ShowAsync(ProgressContext progress)

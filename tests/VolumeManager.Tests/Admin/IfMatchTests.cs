@@ -89,4 +89,19 @@ public sealed class IfMatchTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, (await RemoveAsync(await SeenAsync())).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await RemoveAsync(null)).Status);
     }
+
+    [Theory]
+    [InlineData("bare")]
+    [InlineData("\"half")]
+    [InlineData("\"a\" \"b\"")]
+    [InlineData("")]
+    public async Task A_condition_that_cannot_be_read_is_not_taken_for_none(string condition)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, "/v1/volumes/v");
+        Assert.True(request.Headers.TryAddWithoutValidation("If-Match", condition));
+        using var answer = await _http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("which is no ETag", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("", (await _host.Engine.GetAsync("v")).Err);
+    }
 }

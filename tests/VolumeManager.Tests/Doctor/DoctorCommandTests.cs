@@ -1,4 +1,5 @@
 using System.Text.Json;
+using VolumeManager.Catalog;
 using VolumeManager.Tests.Commands;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
@@ -97,9 +98,38 @@ public sealed class DoctorCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_could_not_be_looked_at_is_told_whatever_was_asked_for()
+    {
+        await Host.StopAsync();
+        var ended = await VolmanProcess.RunAsync(["doctor", "--only", "mount-missing"], Patient.Variables(Host));
+        Assert.Equal((3, ""), (ended.ExitCode, ended.Errors));
+        Assert.Matches("^ERROR     daemon-away .*\n.*\n.*\nHost [^ ]+: 1 error; 0 can be repaired with --repair.\n$", ended.Output);
+        Assert.Equal(0, (await VolmanProcess.RunAsync(["doctor", "--only", "mount-missing", "--ignore", "daemon-away"], Patient.Variables(Host))).ExitCode);
+    }
+
+    /// <summary>What can be seen from here is not that host's.</summary>
+    [Fact]
+    public async Task Another_host_that_cannot_be_asked_is_not_taken_for_this_one()
+    {
+        var ended = await VolmanProcess.RunAsync(["doctor", "--admin-url", "https://127.0.0.1:9"], new Dictionary<string, string> { ["VOLMAN_TOKEN"] = AccessToken.Prefix + new string('x', 43) });
+        Assert.Equal((1, ""), (ended.ExitCode, ended.Output));
+        Assert.Contains("https://127.0.0.1:9", ended.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Names_that_a_terminal_would_obey_are_made_harmless()
+    {
+        Directory.CreateDirectory(Host.DataOf("bad\e[2J\nname"));
+        var ended = await RunAsync("--only", "directory-unknown");
+        Assert.Equal(3, ended.ExitCode);
+        Assert.Contains("bad?[2J?name is the directory of no volume", ended.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', ended.Output);
+    }
+
+    [Fact]
     public async Task Wrong_usage_is_exit_code_2_and_what_could_not_be_done_is_1()
     {
-        foreach (var wrong in new string[][] { ["doctor", "--output", "table"], ["doctor", "--only"], ["doctor", "all"] }) Assert.Equal(2, (await VolmanProcess.RunAsync(wrong)).ExitCode);
+        foreach (var wrong in new string[][] { ["doctor", "--output", "table"], ["doctor", "--only"], ["doctor", "--only", "mount-mising"], ["doctor", "--ignore", "nothing"], ["doctor", "all"] }) Assert.Equal(2, (await VolmanProcess.RunAsync(wrong)).ExitCode);
         VolmanProcess.AssertRefused("--admin-socket is \"here\": write an absolute path", await VolmanProcess.RunAsync("doctor", "--admin-socket", "here"));
     }
 }

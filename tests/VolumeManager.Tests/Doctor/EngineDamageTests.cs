@@ -55,6 +55,21 @@ public sealed class EngineDamageTests : IAsyncLifetime
         Assert.Empty(Host.KernelMounts());
     }
 
+    /// <summary>An engine that lost an Unmount mounts for the next start of that container under the same id, and may wait long for its next volume.</summary>
+    [Fact]
+    public async Task A_claim_that_was_made_once_more_is_that_of_a_container_that_comes_up()
+    {
+        await Host.StopAsync();
+        Host.Settings = Host.Settings with { EngineGrace = TimeSpan.FromSeconds(3) };
+        await Host.StartAsync();
+        Engine.Containers[0] = ("web", "exited", "v", "v");
+        await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "claim-unused"), "the claim is old");
+        Assert.Equal("", await Host.Engine.MountAsync("v", "x"));
+        Assert.Empty((await Host.RepairAsync("""{"codes": ["claim-unused"], "consent": true}""")).Repaired);
+        Assert.Equal("x=2", await Host.MountRowsAsync("v"));
+        Assert.Single(Host.KernelMounts());
+    }
+
     [Fact]
     public async Task One_that_a_container_holds_is_none_of_those()
     {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using VolumeManager.Diagnosis;
 using VolumeManager.Tests.Clusters;
 
 namespace VolumeManager.Tests.Doctor;
@@ -20,5 +21,6 @@ public sealed partial class PlantedCodesTests
         var planted = sources.SelectMany(f => Asserted().Matches(File.ReadAllText(f))).Select(m => m.Groups["code"].Value).ToHashSet();
         Assert.Empty(DocumentedCodes.All.Except(planted));
         Assert.Empty(planted.Except(DocumentedCodes.All));
+        Assert.Equal(DocumentedCodes.All.Order(StringComparer.Ordinal), Finding.Codes);
     }
 }

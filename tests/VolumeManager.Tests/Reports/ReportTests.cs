@@ -160,7 +160,7 @@ public sealed class ReportTests(ReportCatalogs catalogs) : IClassFixture<ReportC
                 where v.State == VolumeState.Ready && fits(v) && byVolume.Contains(v.Id)
                 let now = byVolume[v.Id].MaxBy(u => u.Day).Bytes
                 let before = byVolume[v.Id].Where(u => u.Day <= DateOnly.FromDateTime(since)).OrderBy(u => u.Day).ToList()
-                let then = v.CreatedAt >= since ? 0 : before.Count > 0 ? before[^1].Bytes : byVolume[v.Id].MinBy(u => u.Day).Bytes
+                let then = DateOnly.FromDateTime(v.CreatedAt) > DateOnly.FromDateTime(since) ? 0 : before.Count > 0 ? before[^1].Bytes : byVolume[v.Id].MinBy(u => u.Day).Bytes
                 orderby now - then descending, v.Name
                 select (v.Name, now - then, then, now, v.SizeBytes);
             var rows = await catalogs.ReadAsync(database, "growth", filters);
