@@ -4,7 +4,7 @@
 # usage: eng/test.sh [--unit] [--filter EXPR] [--schedules N]
 #   --unit         only tests/VolumeManager.Tests: no engine, no container
 #   --filter EXPR  only the tests that `dotnet test --filter EXPR` picks
-#   --schedules N  how many random schedules the cluster simulation runs (300), and how many random sequences
+#   --schedules N  how many random schedules the cluster simulation runs (200), and how many random sequences
 #                  the model of one host (60); with --filter 'FullyQualifiedName~ClusterSimulation|FullyQualifiedName~MountModel'
 #                  nothing else. VOLMAN_TEST_SEED replays the schedule whose seed a failure of the simulation printed
 #

@@ -19,7 +19,7 @@ public sealed class ClusterSimulation(ITestOutputHelper output)
 {
     const int Lanes = 3;
 
-    static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("VOLMAN_TEST_SEQUENCES"), out var count) ? count : 300;
+    static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("VOLMAN_TEST_SEQUENCES"), out var count) ? count : 200;
 
     static ulong[] Seed => [.. (Environment.GetEnvironmentVariable("VOLMAN_TEST_SEED") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ulong.Parse)];
 
