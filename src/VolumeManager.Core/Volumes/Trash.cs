@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Mounts;
@@ -96,16 +97,28 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>Whether its data comes from a copy (<see cref="Copies.CopyRows"/>), and not from its removal.</summary>
     static bool IsCopied(Volume restoring) => restoring.PurgeAfter is null;
 
-    /// <param name="trashed">What it is again if its data cannot be moved.</param>
-    /// <param name="entry">Where its data is in the trash; null when it is not there, for it was moved already.</param>
     async Task<Volume> FinishRestoreAsync(Volume restoring, Volume trashed, string? entry)
     {
+        var to = exports.Of(restoring).SourceOf(restoring);
+        var ready = await PutInPlaceAsync(restoring, trashed, entry, history.Of(
+            EventKind.Restore, restoring, detail: $"to {to}{(trashed.Name == restoring.Name ? "" : $", removed as {trashed.Name}")}"));
+        LogRestored(ready.Name, to);
+        return ready;
+    }
+
+    /// <summary>Takes a volume in state <c>restoring</c> to its end. The caller holds its lock.</summary>
+    /// <param name="trashed">What it is again if its data cannot be moved.</param>
+    /// <param name="entry">Where its data is in the trash; null when it is not there, for it was moved already.</param>
+    /// <param name="told">What history tells of it.</param>
+    /// <returns>The volume, ready.</returns>
+    internal async Task<Volume> PutInPlaceAsync(Volume restoring, Volume trashed, string? entry, Event told)
+    {
         var export = exports.Of(restoring);
-        var moved = false;
+        SafeFileHandle? moved = null;
         try
         {
-            moved = entry is not null && await export.RestoreAsync(restoring, entry);
-            if (!moved && !await export.ExistsAsync(restoring)) throw new VolumeException($"the data of volume {trashed.Name} is not in the trash of {export.Name} any more: it cannot be restored");
+            moved = entry is null ? null : await export.RestoreAsync(restoring, entry);
+            if (moved is null && !await export.ExistsAsync(restoring)) throw new VolumeException($"the data of volume {trashed.Name} is not in the trash of {export.Name} any more: it cannot be restored");
         }
         catch (VolumeException)
         {
@@ -116,19 +129,18 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
             throw;
         }
 
+        using var data = moved;
         var ready = restoring with { State = VolumeState.Ready, RemovedAt = null, PurgeAfter = null };
         try
         {
-            await catalog.EndRestoreAsync(ready, history.Of(
-                EventKind.Restore, ready, detail: $"to {export.SourceOf(ready)}{(trashed.Name == ready.Name ? "" : $", removed as {trashed.Name}")}"));
+            await catalog.EndRestoreAsync(ready, told);
         }
-        catch (VolumeException e) when (moved && e is not CatalogAwayException)
+        catch (VolumeException e) when (moved is not null && e is not CatalogAwayException)
         {
-            await TakeBackAsync(restoring, trashed);
+            await TakeBackAsync(restoring, trashed, moved);
             throw;
         }
 
-        LogRestored(ready.Name, export.SourceOf(ready));
         return ready;
     }
 

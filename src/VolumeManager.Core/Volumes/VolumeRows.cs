@@ -86,12 +86,13 @@ internal static class VolumeRows
         List<object> values =
         [
             v.Id, v.Name, v.Backend, v.Server, v.Export, v.Directory, v.Adopted, EnumText.Of(v.Access), TypedNull.Or(v.SizeBytes), v.Uid, v.Gid, v.Mode, EnumText.Of(v.OnRemove), EnumText.Of(v.State),
-            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt),
+            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt), TypedNull.Or(v.RemovedAt),
         ];
         return FormattableStringFactory.Create(
             $$"""
-            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, revision)
-            SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, (SELECT revision FROM catalog)
+            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, removed_at,
+                                 revision)
+            SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, {18}, (SELECT revision FROM catalog)
             WHERE {{OverlapsNone(v, values)}}
             ON CONFLICT DO NOTHING
             """,
