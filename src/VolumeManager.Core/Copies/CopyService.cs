@@ -39,7 +39,8 @@ internal sealed partial class CopyService(
             volume = held.Volume with { State = VolumeState.Ready, RemovedAt = null };
             wanted = Place(volume, place);
             await catalog.UntilHeardAsync(
-                held.Volume.RemovedAt!.Value,
+                // Later than that it is held: when it was asked for says nothing of when the database did it.
+                catalog.Now,
                 lost => $"volume {name} cannot be moved now, for host {lost} was not heard of since the volume was closed, and may have it mounted: start volman on that host or, if it does not come back, run volman host evict {lost}",
                 held.Lost);
             await CopyAsync(volume, wanted, isQuiet: true, progress, held.Lost);

@@ -36,4 +36,28 @@ public class CopyInClusterTests
         Assert.Equal("", (await operate.RestoreAsync(name)).Detail);
         Assert.Equal("data of v", await cluster[0].ReadAsync(name));
     }
+
+    /// <summary>The database takes its time to close the volume, and the last that it hears of another host is before that.</summary>
+    [Fact]
+    public async Task A_move_waits_for_hosts_that_were_last_heard_of_before_the_volume_was_closed()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAdoptedAsync(cluster[0]);
+        await cluster.CutAsync(1);
+        await cluster.ExecuteAsync("""
+            CREATE FUNCTION delay() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_sleep(2);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER delay BEFORE UPDATE ON volumes FOR EACH ROW WHEN (OLD.state = 'ready' AND NEW.state = 'restoring') EXECUTE FUNCTION delay()
+            """);
+        var moving = VolmanAsync(cluster[0], "volume", "move", "v", "--backend", "local");
+        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"), "the volume is being closed");
+        await Task.Delay(500);
+        await cluster.ExecuteAsync("UPDATE hosts SET last_seen_at = now(), lease_expires_at = now() WHERE name = 'host-1'");
+        VolmanProcess.AssertRefused("volume v cannot be moved now, for host host-1 was not heard of since the volume was closed, .+", await moving);
+        Assert.Equal("data of v", await File.ReadAllTextAsync(cluster[0].DataOf("old/deep") + "/f"));
+        Assert.Equal("ready", await cluster.ScalarAsync<string>("SELECT state FROM volumes WHERE name = 'v'"));
+    }
 }
