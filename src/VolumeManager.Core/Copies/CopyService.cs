@@ -49,6 +49,7 @@ internal sealed partial class CopyService(
                 await held.SettleAsync();
                 held.Lost.ThrowIfCancellationRequested();
                 await exports.Of(wanted).CheckFreeAsync(wanted, held.Lost);
+                held.Copy = wanted;
             }, () => SwitchAsync(volume, wanted with { RemovedAt = held.Volume.RemovedAt }), held.Lost);
             progress(new CopyProgress("done", 0, null));
             return moved;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using VolumeManager.Catalog;
+using VolumeManager.Copies;
 using VolumeManager.Exports;
 using VolumeManager.Mounts;
 
@@ -87,14 +88,38 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
     /// <summary>Takes a volume in state <c>restoring</c> to its end, which a daemon that was killed halfway has left. The caller holds its lock.</summary>
     internal async Task FinishRestoreAsync(Volume restoring)
     {
-        // A copy that was cut off before the volume was given its new place may lie in the trash of the old one. New places are named after the volume.
-        var isInPlace = IsCopied(restoring) && restoring.Directory != restoring.Name;
-        var entry = isInPlace ? null : await exports.Of(restoring).FindTrashedAsync(restoring, CancellationToken.None);
+        // A copy that was cut off before the volume was given its new place. New places are named after the volume.
+        if (IsCopied(restoring) && restoring.Directory != restoring.Name)
+        {
+            restoring = await DropCopyAsync(restoring);
+            await FinishRestoreAsync(restoring, restoring, entry: null);
+            return;
+        }
+
+        var entry = await exports.Of(restoring).FindTrashedAsync(restoring, CancellationToken.None);
         var name = entry is null ? restoring.Name : Export.NameIn(entry);
         await FinishRestoreAsync(restoring, restoring with { Name = name, Directory = restoring.Adopted ? restoring.Directory : name }, entry);
     }
 
-    /// <summary>Whether its data comes from a copy (<see cref="Copies.CopyRows"/>), and not from its removal.</summary>
+    /// <summary>Deletes what was copied of a volume within its own place. In the trash there it would be taken for the volume's data, and the volume for removed.</summary>
+    /// <returns>The volume as it is held then.</returns>
+    async Task<Volume> DropCopyAsync(Volume held)
+    {
+        var export = exports.Of(held);
+        if (held.RemovedAt is not { } since || !await export.ExistsAsync(held)) return held;
+        if (catalog.Scope != "local")
+        {
+            // From now on nobody who wakes up late can switch the volume over to the copy.
+            held = held with { RemovedAt = Microseconds(catalog.Now) };
+            var (made, now) = await catalog.ChangeAsync(CopyRows.Renew(held, since), held);
+            if (!made && now?.RemovedAt != held.RemovedAt) throw new VolumeException($"volume {held.Name} was changed by another host at this moment: try again");
+        }
+
+        await export.DropStagedAsync(held);
+        return held;
+    }
+
+    /// <summary>Whether its data comes from a copy (<see cref="CopyRows"/>), and not from its removal.</summary>
     static bool IsCopied(Volume restoring) => restoring.PurgeAfter is null;
 
     async Task<Volume> FinishRestoreAsync(Volume restoring, Volume trashed, string? entry)

@@ -60,4 +60,29 @@ public class CopyInClusterTests
         Assert.Equal("data of v", await File.ReadAllTextAsync(cluster[0].DataOf("old/deep") + "/f"));
         Assert.Equal("ready", await cluster.ScalarAsync<string>("SELECT state FROM volumes WHERE name = 'v'"));
     }
+
+    /// <summary>The copy is whole, and lies in the trash of the place that the volume still has: cut off there, or refused by the database.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_volume_that_did_not_move_is_not_taken_for_removed(bool cutOff)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await MakeAdoptedAsync(cluster[0]);
+        if (cutOff)
+        {
+            Directory.CreateDirectory(cluster[0].DataOf($".trash/v.{await cluster.ScalarAsync<Guid>("SELECT id FROM volumes"):N}/below"));
+            await cluster.ChangeVolumesAsync("state = 'restoring', removed_at = now() - interval '3 minutes'");
+            Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        }
+        else
+        {
+            await cluster.ExecuteAsync("ALTER TABLE volumes ADD CONSTRAINT stays CHECK (directory <> 'v')");
+            VolmanProcess.AssertRefused(".+", await VolmanAsync(cluster[0], "volume", "move", "v", "--backend", "local"));
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash")));
+        foreach (var host in cluster.Hosts) Assert.Equal("data of v", await host.ReadAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
+    }
 }
