@@ -18,9 +18,12 @@ internal static class CopyRows
         """,
         held.RemovedAt!.Value, held.Id));
 
-    /// <summary>It goes on.</summary>
-    internal static Change Renew(Volume held, DateTime since) => Change.Of(
-        $"UPDATE volumes SET removed_at = {held.RemovedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {since}");
+    /// <summary>It goes on; or another one is at it from now on. A switch by the time before comes too late.</summary>
+    internal static Change Renew(Volume held, DateTime since) => Change.Of($"""
+        UPDATE volumes SET removed_at = {held.RemovedAt!.Value}, revision = (SELECT revision FROM catalog)
+        WHERE id = {held.Id} AND state = 'restoring' AND removed_at = {since}
+          AND backend = {held.Backend} AND server = {held.Server} AND export = {held.Export} AND directory = {held.Directory}
+        """);
 
     /// <summary>The volume is what it was.</summary>
     internal static Change Release(Volume held) => Change.Of($"""

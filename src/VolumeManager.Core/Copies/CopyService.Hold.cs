@@ -20,6 +20,9 @@ internal sealed partial class CopyService
 
         internal CancellationToken Lost => lost.Token;
 
+        /// <summary>What was copied, from when on it may be that the volume is switched over to it.</summary>
+        internal Volume? Copy { get; set; }
+
         /// <summary>Others take a volume for abandoned of which they hear nothing for long.</summary>
         /// <param name="renew">Makes the catalog say that it is held still; null when it is not.</param>
         internal void KeepRenewing(Func<Volume, Task<Volume?>> renew) => _renewing = Task.Run(async () =>
@@ -109,7 +112,8 @@ internal sealed partial class CopyService
             using var turn = await locks.AcquireAsync(held.Volume.Name, CancellationToken.None);
             if (catalog.Index.TryFind(held.Volume.Name, out var now) && now.Id == held.Volume.Id && now.State == VolumeState.Restoring && now.IsAt(held.Volume))
             {
-                await catalog.ChangeAsync(CopyRows.Release(held.Volume), now with { State = VolumeState.Ready, RemovedAt = null });
+                var volume = held.Copy is { } copy ? await DropCopyAsync(held.Volume, copy) : held.Volume;
+                await catalog.ChangeAsync(CopyRows.Release(volume), now with { State = VolumeState.Ready, RemovedAt = null });
             }
         }
         catch (VolumeException e)
@@ -119,4 +123,14 @@ internal sealed partial class CopyService
         }
     }
 
+    /// <summary>Deletes a copy of a volume that was not switched over to it. In the trash of the volume's own place it would be taken for the volume's data, and the volume for removed.</summary>
+    /// <returns>The volume as it is held then.</returns>
+    async Task<Volume> DropCopyAsync(Volume volume, Volume copy)
+    {
+        // The switch may be on its way still.
+        if (await RenewAsync(volume) is not { } renewed) throw new VolumeException("it is not held any more");
+        if (copy.IsBeside(volume)) await exports.Of(copy).DropStagedAsync(copy);
+        else await TryDropAsync(exports.Of(copy), copy);
+        return renewed;
+    }
 }

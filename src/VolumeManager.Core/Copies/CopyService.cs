@@ -9,7 +9,7 @@ namespace VolumeManager.Copies;
 /// <summary>Move and Clone: volumes whose data is copied, compared, and only then believed in (docs/decisions/0021).</summary>
 /// <remarks>The volume's lock is held at the beginning and at the end only, so that whoever wants the volume meanwhile is told at once why not.</remarks>
 internal sealed partial class CopyService(
-    Settings settings, VolumeCatalog catalog, History history, string host, VolumeLocks locks, ExportTable exports, VolumeService volumes, ILogger log)
+    Settings settings, VolumeCatalog catalog, History history, string host, VolumeLocks locks, ExportTable exports, VolumeService volumes, Trash trash, ILogger log)
 {
     static readonly string[] s_placeKeys = ["backend", "server", "export", "path", "nfsopts"];
     readonly SyscallLane _comparisons = new("comparison", maxThreads: 4);
@@ -39,7 +39,8 @@ internal sealed partial class CopyService(
             volume = held.Volume with { State = VolumeState.Ready, RemovedAt = null };
             wanted = Place(volume, place);
             await catalog.UntilHeardAsync(
-                held.Volume.RemovedAt!.Value,
+                // Later than that it is held: when it was asked for says nothing of when the database did it.
+                catalog.Now,
                 lost => $"volume {name} cannot be moved now, for host {lost} was not heard of since the volume was closed, and may have it mounted: start volman on that host or, if it does not come back, run volman host evict {lost}",
                 held.Lost);
             await CopyAsync(volume, wanted, isQuiet: true, progress, held.Lost);
@@ -48,6 +49,7 @@ internal sealed partial class CopyService(
                 await held.SettleAsync();
                 held.Lost.ThrowIfCancellationRequested();
                 await exports.Of(wanted).CheckFreeAsync(wanted, held.Lost);
+                held.Copy = wanted;
             }, () => SwitchAsync(volume, wanted with { RemovedAt = held.Volume.RemovedAt }), held.Lost);
             progress(new CopyProgress("done", 0, null));
             return moved;
@@ -244,9 +246,7 @@ internal sealed partial class CopyService(
             throw new VolumeException($"volume {volume.Name} cannot have {to.SourceOf(wanted)}, which overlaps the directory of another volume, or was changed by another host: nothing is changed");
         }
 
-        await PutInPlaceAsync(held);
-        var ready = held with { State = VolumeState.Ready, RemovedAt = null };
-        await catalog.EndRestoreAsync(ready, entry);
+        var ready = await trash.PutInPlaceAsync(held, held, Export.TrashName(held), entry);
         LogMoved(volume.Name, from.SourceOf(volume), to.SourceOf(wanted));
         try
         {
@@ -266,24 +266,17 @@ internal sealed partial class CopyService(
     async Task<Volume> PutAsync(Volume volume, Volume clone)
     {
         var export = exports.Of(clone);
-        var restoring = clone with { State = VolumeState.Restoring };
+        // From now on, for the copy may have taken hours: it is nobody else's for some minutes.
+        var restoring = clone with { State = VolumeState.Restoring, RemovedAt = Trash.Microseconds(catalog.Now) };
         if (!await catalog.TryCreateAsync(restoring, history.Of(EventKind.Create, clone, detail: export.SourceOf(clone))))
         {
             await TryDropAsync(export, clone);
             throw new VolumeException($"there is a volume {clone.Name} by now, or {export.SourceOf(clone)} overlaps the directory of one: choose another name");
         }
 
-        await PutInPlaceAsync(restoring);
-        await catalog.EndRestoreAsync(clone, history.Of(EventKind.Clone, clone, detail: $"of {volume.Name}"));
+        await trash.PutInPlaceAsync(restoring, restoring, Export.TrashName(restoring), history.Of(EventKind.Clone, clone, detail: $"of {volume.Name}"));
         LogCloned(volume.Name, clone.Name, export.SourceOf(clone));
         return clone;
-    }
-
-    async Task PutInPlaceAsync(Volume restoring)
-    {
-        var export = exports.Of(restoring);
-        if (await export.RestoreAsync(restoring, Export.TrashName(restoring)) || await export.ExistsAsync(restoring)) return;
-        throw new VolumeException($"the copy of volume {restoring.Name} is not in the trash of {export.Name} any more: see volman doctor");
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} moved from {Old} to {New}")]

@@ -17,6 +17,8 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
     const int Dontneed = 4; // POSIX_FADV_DONTNEED
     const long OmitTime = 0x3FFFFFFE; // UTIME_OMIT
 
+    static readonly string[] s_compared = ["user.", "trusted.", "system.posix_acl_"];
+
     // Files with several names: which of the copy is which of the source.
     readonly Dictionary<(uint, uint, ulong), ulong> _sameFile = [];
 
@@ -111,7 +113,8 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         return names;
     }
 
-    /// <summary>What users and access lists are, in the order of their names. What else there is belongs to a host's security module.</summary>
+    /// <summary>What users, access lists and file systems within file systems (overlayfs) are, in the order of their names. What else there is belongs to a host's security module,
+    /// or is how one kind of file system shows what is compared already: <c>system.nfs4_acl</c>, <c>trusted.SGI_ACL_FILE</c>, <c>btrfs.compression</c>.</summary>
     static SortedSet<string> Attributes(SafeFileHandle file)
     {
         var found = new SortedSet<string>(StringComparer.Ordinal);
@@ -119,8 +122,7 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
         var length = (int)ListAttributes(file, names, names.Length);
         if (length < 0) return Marshal.GetLastPInvokeError() == LibC.EOPNOTSUPP ? found : throw new LinuxException("flistxattr", "a file", Marshal.GetLastPInvokeError());
         var value = new byte[65536];
-        foreach (var name in Encoding.UTF8.GetString(names, 0, length).Split('\0', StringSplitOptions.RemoveEmptyEntries).Where(n =>
-            n.StartsWith("user.", StringComparison.Ordinal) || n.StartsWith("system.posix_acl_", StringComparison.Ordinal) || n == "security.capability"))
+        foreach (var name in Encoding.UTF8.GetString(names, 0, length).Split('\0', StringSplitOptions.RemoveEmptyEntries).Where(IsOfTheData))
         {
             var size = (int)GetAttribute(file, name, value, value.Length);
             LibC.Check(size, "fgetxattr", name);
@@ -129,6 +131,10 @@ internal sealed partial class TreeComparison(Action compared, CancellationToken 
 
         return found;
     }
+
+    static bool IsOfTheData(string attribute) =>
+        attribute == "security.capability"
+        || (s_compared.Any(prefix => attribute.StartsWith(prefix, StringComparison.Ordinal)) && !attribute.StartsWith("trusted.SGI_", StringComparison.Ordinal));
 
     static LibC.StatxBuffer Look(SafeFileHandle directory, byte[] name)
     {

@@ -78,7 +78,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
 
     async Task PutBackAsync(Volume suspect, string entry, CancellationToken cancellation)
     {
-        if (await FindMissingAsync(suspect, cancellation) is { } volume) await _export.RestoreAsync(volume, entry);
+        if (await FindMissingAsync(suspect, cancellation) is { } volume) (await _export.RestoreAsync(volume, entry))?.Dispose();
     }
 
     async IAsyncEnumerable<Finding> LookAtUnknownAsync(List<Volume> rows, Export.Survey survey, [EnumeratorCancellation] CancellationToken cancellation)

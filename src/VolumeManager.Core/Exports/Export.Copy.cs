@@ -74,10 +74,19 @@ internal abstract partial class Export
     }, CancellationToken.None);
 
     /// <summary>Deletes what was copied so far, whole or not.</summary>
+    /// <exception cref="VolumeException">It cannot be deleted now.</exception>
     internal Task DropStagedAsync(Volume copy) => RunAsync(copy, () =>
     {
-        _ = Root.TryRename($"{Trash}/{TrashName(copy)}", Staged(copy));
-        RemoveStaged(copy);
+        try
+        {
+            // What an attempt before this one has left would be in the way.
+            RemoveStaged(copy);
+            if (Root.TryRename($"{Trash}/{TrashName(copy)}", Staged(copy))) RemoveStaged(copy);
+        }
+        catch (LinuxException e)
+        {
+            throw Failed("was copied, and what was copied cannot be deleted", copy, e);
+        }
     }, CancellationToken.None);
 
     void RemoveStaged(Volume copy)

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VolumeManager.Linux;
 using VolumeManager.Volumes;
 
@@ -9,10 +10,12 @@ internal abstract partial class Export
     Task _purging = Task.CompletedTask;
 
     /// <summary>Moves the volume's directory into the trash; done already, or nothing there, is success.</summary>
+    /// <param name="only">The directory that is meant, if another one may be there by now.</param>
     /// <returns>Whether it was moved.</returns>
     /// <exception cref="VolumeException">Something is mounted below it, or the file system refused; the directory is where it was.</exception>
-    internal Task<bool> TrashAsync(Volume volume) => RunAsync(volume, () =>
+    internal Task<bool> TrashAsync(Volume volume, SafeFileHandle? only = null) => RunAsync(volume, () =>
     {
+        if (only is not null && !Root.IsSame(volume.Directory, only)) return false;
         CheckNothingMountedBelow(volume, PathOf(volume));
         try
         {
@@ -63,13 +66,17 @@ internal abstract partial class Export
     }, CancellationToken.None);
 
     /// <summary>Moves a volume's data from the trash to its place. An empty directory in the way goes.</summary>
-    /// <returns>False when there is no such entry in the trash.</returns>
+    /// <returns>The directory, by which it is known again; null when there is no such entry in the trash.</returns>
     /// <exception cref="VolumeException">Something else is in the way, or the file system refused; the data is where it was.</exception>
-    internal Task<bool> RestoreAsync(Volume volume, string entry) => RunAsync(volume, () =>
+    internal Task<SafeFileHandle?> RestoreAsync(Volume volume, string entry) => RunAsync(volume, () =>
     {
+        SafeFileHandle? data = null, moved = null;
         try
         {
-            return Root.TryRename($"{Trash}/{entry}", volume.Directory, overEmpty: true);
+            if (!Root.Exists($"{Trash}/{entry}")) return null;
+            data = Root.Open($"{Trash}/{entry}");
+            if (Root.TryRename($"{Trash}/{entry}", volume.Directory, overEmpty: true)) (moved, data) = (data, null);
+            return moved;
         }
         catch (LinuxException e) when (e.Errno is LibC.EEXIST or LibC.ENOTEMPTY or LibC.ENOTDIR)
         {
@@ -78,6 +85,10 @@ internal abstract partial class Export
         catch (LinuxException e)
         {
             throw Failed("cannot be restored", volume, e);
+        }
+        finally
+        {
+            data?.Dispose();
         }
     }, CancellationToken.None);
 

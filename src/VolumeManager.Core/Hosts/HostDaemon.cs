@@ -38,7 +38,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         Trash = new Trash(catalog, History, _locks, Exports, logs.CreateLogger<Trash>()) { PurgeDue = () => Wake(_clean) };
         Volumes = new VolumeService(host, settings, catalog, History, _locks, Exports, Mounts, Trash, logs.CreateLogger<VolumeService>());
         Options = new OptionService(settings, catalog, History, host.Name, _locks, Exports, logs.CreateLogger<OptionService>());
-        Copies = new CopyService(settings, catalog, History, host.Name, _locks, Exports, Volumes, logs.CreateLogger<CopyService>());
+        Copies = new CopyService(settings, catalog, History, host.Name, _locks, Exports, Volumes, Trash, logs.CreateLogger<CopyService>());
         Adoption = new Adoption(settings, catalog, Exports, Volumes);
         Reporter = new Reporter(catalog.OpenForReportsAsync);
         _reconciler = new Reconciler(host, settings, catalog, History, _locks, Mounts, Volumes, Exports, logs.CreateLogger<Reconciler>());

@@ -20,7 +20,7 @@ internal sealed partial class ClusterJoin
         foreach (var id in there.Except(here).Concat(here.Except(there)).Select(m => m.Item1).Distinct()) await TellAsync(id, mounted[id].FirstOrDefault()?.Name ?? "");
     }
 
-    /// <summary>Tells the catalog this host's mounts of a volume as they are at this moment.</summary>
+    /// <summary>Tells the catalog this host's mounts of a volume as they are at this moment, and that its directory was there.</summary>
     internal async Task TellAsync(Guid id, string name)
     {
         do
@@ -29,7 +29,9 @@ internal sealed partial class ClusterJoin
             if (!link.TryHold(id)) return;
             try
             {
-                await ApplyAsync(MountRows.Replace(id, host.Id, index.OwnOf(id), membership.Now), SharedVolumeRows.ById(id), name);
+                var change = MountRows.Replace(id, host.Id, index.OwnOf(id), membership.Now);
+                if (index.TryFind(name, out var volume) && volume.Id == id && volume.ProvisionedAt is { } at) change = change.Then(VolumeRows.KeepProvisioned(id, at));
+                await ApplyAsync(change, SharedVolumeRows.ById(id), name);
             }
             catch (VolumeException)
             {

@@ -220,7 +220,8 @@ internal sealed partial class ClusterJoin(
             if (volume is null) return;
             if (volume.IsLiving) living.Add(volume.Id);
             if ((volume.IsLiving || known.ContainsKey(volume.Id)) && (!known.TryGetValue(volume.Id, out var before) || before != (volume.Revision, volume.State))) changed.Add(volume);
-            index.Learn(volume, anew: true);
+            // What was mounted for the first time while nobody could be told, and is not mounted any more.
+            if (index.Learn(volume, anew: true).ProvisionedAt is not null && volume is { IsLiving: true, ProvisionedAt: null }) link.Doubt(volume.Id, volume.Name);
         }, _stopping.Token);
         index.LearnOnly(living);
         (_revision, _forgetUpTo) = (revision, 0);

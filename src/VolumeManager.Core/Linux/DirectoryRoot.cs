@@ -88,6 +88,27 @@ internal sealed class DirectoryRoot
         return IdOf($"/proc/self/fd/{(int)directory.DangerousGetHandle()}") == IdOf(other);
     }
 
+    /// <summary>Whether a directory below the root is one that was opened before, wherever that was then. As long as that is open no other one gets its number.</summary>
+    internal bool IsSame(string relative, SafeFileHandle opened)
+    {
+        try
+        {
+            using var directory = Open(relative);
+            return IdOf(directory) == IdOf(opened);
+        }
+        catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP or LibC.ESTALE)
+        {
+            return false;
+        }
+    }
+
+    /// <remarks>The server is asked, for the kernel may remember a directory that is deleted there.</remarks>
+    static (uint, uint, ulong) IdOf(SafeFileHandle directory)
+    {
+        LibC.Check(LibC.Statx(directory, "", LibC.AT_EMPTY_PATH | LibC.AT_STATX_FORCE_SYNC, LibC.STATX_INO, out var found), "statx", "a directory");
+        return (found.DeviceMajor, found.DeviceMinor, found.Inode);
+    }
+
     static (uint, uint, ulong) IdOf(string path)
     {
         LibC.Check(LibC.Statx(LibC.AT_FDCWD, path, LibC.AT_NO_AUTOMOUNT, LibC.STATX_INO, out var found), "statx", path);

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VolumeManager.Exports;
 
 namespace VolumeManager.Volumes;
@@ -35,14 +36,19 @@ internal sealed partial class Trash
         && now.IsAt(removed);
 
     /// <summary>Moves back into the trash what a late restoration took from there. Nobody can have restored it in between, for it was not there to be found.</summary>
-    async Task TakeBackAsync(Volume restored, Volume trashed)
+    /// <param name="moved">The directory that it took.</param>
+    async Task TakeBackAsync(Volume restored, Volume trashed, SafeFileHandle moved)
     {
-        if (await catalog.FindAsync(restored.Name, CancellationToken.None) is { IsLiving: true } now && now.Id == restored.Id) return;
+        var now = await catalog.FindAsync(restored.Name, CancellationToken.None);
+        if (now is { IsLiving: true } && now.Id == restored.Id) return;
         var export = exports.Of(restored);
         try
         {
-            await export.TrashAsync(restored with { Name = trashed.Name });
+            // It may have come in time, and been removed since. Then another directory in that place is a successor's, and stays.
+            if (!await export.TrashAsync(restored with { Name = trashed.Name }, only: moved)) return;
             LogPutRight(trashed.Name, Export.Trash);
+            // It was put over the successor's own directory, which was empty.
+            if (now is { State: VolumeState.Ready, Adopted: false } && now.IsAt(restored)) await export.MakeAsync(now, CancellationToken.None);
         }
         catch (VolumeException e)
         {

@@ -81,7 +81,8 @@ internal sealed class VolumeIndex(Guid hostId)
         }
     }
 
-    /// <summary>Takes in what the shared catalog said, unless something later is known. This host's own mounts stay as they are.</summary>
+    /// <summary>Takes in what the shared catalog said, unless something later is known. This host's own mounts stay as they are; and that the directory was there once, which the
+    /// catalog may not have heard yet: one that is missing then is not made anew.</summary>
     /// <param name="anew">What was known before may be of another history: a backup, or a server that took over and had not heard all.</param>
     internal Volume Learn(Volume heard, bool anew = false)
     {
@@ -97,7 +98,7 @@ internal sealed class VolumeIndex(Guid hostId)
             heard,
             fresh => With(fresh, []),
             (known, fresh) => known.Id == fresh.Id
-                ? known.Revision > fresh.Revision && !anew ? known : With(fresh, [.. known.Mounts.Where(IsOwn)])
+                ? known.Revision > fresh.Revision && !anew ? known : With(fresh with { ProvisionedAt = fresh.ProvisionedAt ?? known.ProvisionedAt }, [.. known.Mounts.Where(IsOwn)])
                 : known.IsLiving && known.Revision > fresh.Revision && !anew ? known : OfTwo(known, fresh));
         if (learned.Id == heard.Id) _names[heard.Id] = heard.Name;
         return learned;

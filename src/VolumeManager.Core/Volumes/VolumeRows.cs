@@ -86,12 +86,13 @@ internal static class VolumeRows
         List<object> values =
         [
             v.Id, v.Name, v.Backend, v.Server, v.Export, v.Directory, v.Adopted, EnumText.Of(v.Access), TypedNull.Or(v.SizeBytes), v.Uid, v.Gid, v.Mode, EnumText.Of(v.OnRemove), EnumText.Of(v.State),
-            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt),
+            v.Epoch, v.CreatedAt, v.CreatedOnHost, TypedNull.Or(v.ProvisionedAt), TypedNull.Or(v.RemovedAt),
         ];
         return FormattableStringFactory.Create(
             $$"""
-            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, revision)
-            SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, (SELECT revision FROM catalog)
+            INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at, removed_at,
+                                 revision)
+            SELECT {0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}, {15}, {16}, {17}, {18}, (SELECT revision FROM catalog)
             WHERE {{OverlapsNone(v, values)}}
             ON CONFLICT DO NOTHING
             """,
@@ -140,7 +141,7 @@ internal static class VolumeRows
                 state = CASE WHEN EXISTS (SELECT 1 FROM mounts WHERE volume_id = excluded.id) AND volumes.name <> excluded.name THEN 'gone' ELSE excluded.state END,
                 backend = excluded.backend, server = excluded.server, export = excluded.export, adopted = excluded.adopted,
                 directory = excluded.directory, access = excluded.access, size_bytes = excluded.size_bytes, on_remove = excluded.on_remove, epoch = excluded.epoch,
-                provisioned_at = excluded.provisioned_at, removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
+                provisioned_at = COALESCE(excluded.provisioned_at, volumes.provisioned_at), removed_at = excluded.removed_at, purge_after = excluded.purge_after, revision = excluded.revision
             """,
             $"DELETE FROM volume_options WHERE volume_id = {v.Id}",
             $"DELETE FROM volume_labels WHERE volume_id = {v.Id}",
@@ -177,6 +178,9 @@ internal static class VolumeRows
     internal static Change SetProvisioned(Volume v, Event entry) => Change.Of(
         $"UPDATE volumes SET provisioned_at = {v.ProvisionedAt!.Value}, revision = (SELECT revision FROM catalog) WHERE id = {v.Id} AND provisioned_at IS NULL",
         EventRows.AppendIfChanged(entry));
+
+    /// <summary>The same of what a host did while it could not tell.</summary>
+    internal static FormattableString KeepProvisioned(Guid id, DateTime at) => $"UPDATE volumes SET provisioned_at = {at} WHERE id = {id} AND provisioned_at IS NULL";
 
     /// <summary>Closes the volume to new mounts, if nobody holds one.</summary>
     internal static Change BeginRemoval(Volume v, DateTime now) => Change.Of($"""

@@ -118,6 +118,25 @@ public class OutageTests
         await EndAsync(fourth);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_directory_that_was_first_used_meanwhile_is_not_made_anew_when_it_is_missing(bool restarted)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
+        await cluster[0].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await File.WriteAllTextAsync(cluster[0].TargetOf("v") + "/f", "data");
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        if (restarted) await cluster[0].RestartAsync();
+        await cluster.HealAsync(0);
+        Directory.Move(cluster[0].DataOf("v"), cluster[0].DataOf("elsewhere"));
+        foreach (var host in cluster.Hosts) Assert.StartsWith($"the directory {host.DataOf("v")} of volume v is missing", await host.Engine.MountAsync("v", "x"), StringComparison.Ordinal);
+        Assert.True(await cluster.ScalarAsync<bool>("SELECT provisioned_at IS NOT NULL FROM volumes"));
+    }
+
     static async Task CheckToldAsync(TestCluster cluster)
     {
         Assert.Equal("", await cluster[0].MountRowsAsync("held"));

@@ -220,4 +220,46 @@ public class RestoreInClusterTests
         Assert.Equal("", (await RestoreAsync(cluster[0], "v", asName)).Detail);
         Assert.Equal("data of v", await cluster[0].ReadAsync(asName ?? "v"));
     }
+
+    /// <summary>Another host has ended the restoration, the volume was removed again, and the next one has its name: with a directory of its own, or with an empty one that the late
+    /// rename replaced.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_next_volume_of_that_name_has_its_own_directory_whenever_a_restoration_ends(bool inTime)
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await cluster[0].MakeAsync("v");
+        Assert.Equal("", await cluster[0].Engine.RemoveAsync("v"));
+        await cluster.OvertakeAsync("restoring", "ready", $$"""
+            state = 'trashed', removed_at = now() WHERE id = NEW.id;
+            INSERT INTO volumes SELECT (jsonb_populate_record(OLD, '{"id": "0d9f4d4c-31d5-4b5b-8f0e-6a5a3b8c1d2e", "state": "ready", "removed_at": null, "purge_after": null}')).*;
+            PERFORM pg_sleep(2);
+            UPDATE volumes SET name = name
+            """);
+        var restoring = RestoreAsync(cluster[0], "v");
+        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.Exists(cluster[0].DataOf("v"))), "the data has left the trash");
+        if (inTime)
+        {
+            Directory.Delete(cluster[0].DataOf("v"), recursive: true);
+            Directory.CreateDirectory(cluster[0].DataOf("v"));
+            await File.WriteAllTextAsync(cluster[0].DataOf("v") + "/f", "data of the next");
+        }
+
+        Assert.Equal(409, (await restoring).Status);
+        await cluster.OvertakeNoMoreAsync();
+        if (inTime)
+        {
+            foreach (var host in cluster.Hosts) Assert.Equal("data of the next", await host.ReadAsync("v"));
+            return;
+        }
+
+        Assert.Equal("data of v", await File.ReadAllTextAsync(Path.Combine(Assert.Single(Directory.GetFileSystemEntries(cluster[0].DataOf(".trash"))), "f")));
+        foreach (var host in cluster.Hosts)
+        {
+            Assert.Equal("", await host.Engine.MountAsync("v", "next"));
+            Assert.Empty(Directory.GetFileSystemEntries(host.TargetOf("v")));
+            Assert.Equal("", await host.Engine.UnmountAsync("v", "next"));
+        }
+    }
 }

@@ -130,6 +130,17 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         await NothingIsLeftAsync();
     }
 
+    /// <summary>As an engine within a container has them: of a directory that hides the one below.</summary>
+    [Fact]
+    public async Task Attributes_that_only_root_sees_move_along()
+    {
+        Directory.CreateDirectory(_host.DataOf("old/deep/hiding"));
+        await ShellCommand.RunAsync("python3", "-c", $"import os; os.setxattr('{_host.DataOf("old/deep/hiding")}', 'trusted.overlay.opaque', b'y')");
+        Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
+        await DoneAsync("volume", "move", "v", "--backend", "local");
+        Assert.Equal("b'y'", await ShellCommand.RunAsync("python3", "-c", $"import os; print(os.getxattr('{_host.DataOf("v/hiding")}', 'trusted.overlay.opaque'))"));
+    }
+
     [Fact]
     public async Task A_copy_that_fails_leaves_the_volume_as_it_was_and_nothing_of_itself()
     {
