@@ -46,7 +46,7 @@ internal sealed class MountChecks(HostDaemon daemon)
 
         if (!MountNamespaces.AreSeen) yield break;
         var unclaimed = _index.All.Where(v => v.IsLiving && !HasClaims(v)).ToList();
-        foreach (var name in await _mounts.FindHeldAsync(unclaimed, cancellation))
+        foreach (var name in (await _mounts.LookForHeldAsync(unclaimed, cancellation)).Held)
         {
             if (await daemon.Locks.LookAsync(name, () => LookAtHeldAsync(name, cancellation), cancellation) is { } finding) yield return finding;
         }
@@ -93,10 +93,10 @@ internal sealed class MountChecks(HostDaemon daemon)
         var callers = Callers(volume);
         if (daemon.Reconciler.IsUnmounted(volume))
         {
-            var isHeld = await _mounts.IsHeldByContainerAsync(volume, cancellation);
-            return Found(
-                "mount-missing", Severity.Error, $"volume {volume.Name} is claimed by {callers} of this host, but is not mounted at {target}",
-                isHeld ? "mounts it again, for a container uses it" : "drops the claims, for no container uses it", MendAsync);
+            var held = await _mounts.FindHeldAsync([volume], cancellation);
+            var problem = $"volume {volume.Name} is claimed by {callers} of this host, but is not mounted at {target}";
+            if (held.Unseen.Count > 0) return Found("mount-missing", Severity.Error, problem, $"see to {daemon.Exports.Of(volume).Name}: until its export can be mounted nobody knows whether a container uses the volume");
+            return Found("mount-missing", Severity.Error, problem, held.Held.Count > 0 ? "mounts it again, for a container uses it" : "drops the claims, for no container uses it", MendAsync);
         }
 
         if (_mounts.IsLost(volume))
@@ -130,7 +130,7 @@ internal sealed class MountChecks(HostDaemon daemon)
         : null;
 
     async Task<Finding?> LookAtHeldAsync(string name, CancellationToken cancellation) =>
-        _index.TryFind(name, out var volume) && volume.IsLiving && !HasClaims(volume) && await _mounts.IsHeldByContainerAsync(volume, cancellation)
+        _index.TryFind(name, out var volume) && volume.IsLiving && !HasClaims(volume) && (await _mounts.LookForHeldAsync([volume], cancellation)).Held.Count > 0
             ? new Finding(
                 "use-unclaimed", Severity.Warning, Finding.Of(volume), $"a container or another mount of this host has {daemon.Exports.Of(volume).SourceOf(volume)}, but no caller claims volume {name}, so other hosts take it for unused",
                 "stop the container, or unmount what is not volman's: findmnt --all, or /proc/*/mountinfo, tells where it is")

@@ -42,7 +42,14 @@ internal abstract partial class Export
     internal string PathOf(Volume volume) => $"{Root.Path}/{volume.Directory}";
 
     /// <summary>Where this host would see the volume's data: what was removed elsewhere while containers of this host use it may be in the trash by now.</summary>
-    internal IEnumerable<string> PathsOf(Volume volume) => volume.IsLiving ? [PathOf(volume)] : [PathOf(volume), $"{Root.Path}/{Trash}/{TrashName(volume)}"];
+    private protected IEnumerable<string> PathsOf(Volume volume) => volume.IsLiving ? [PathOf(volume)] : [PathOf(volume), $"{Root.Path}/{Trash}/{TrashName(volume)}"];
+
+    /// <summary>How the mounts that containers have of the volume can be recognised, each with the path at which this host would see the same.</summary>
+    internal virtual IEnumerable<(MountNamespaces.Location Location, string Path)> PlacesOf(Volume volume, List<MountInfo> mounts) =>
+        PathsOf(volume).Select(path => (MountNamespaces.Location.Of(path, mounts), path));
+
+    /// <summary>Whether no container has a volume of this export whose places are not found in it. While it is not mounted here nobody can say that.</summary>
+    internal virtual bool CanBeSeen(List<MountInfo> mounts) => true;
 
     /// <exception cref="VolumeException">The volume's data cannot be reached.</exception>
     internal Task CheckAsync(Volume volume, CancellationToken cancellation) => RunAsync(volume, () => true, cancellation);

@@ -9,7 +9,8 @@ namespace VolumeManager.Linux;
 /// <param name="MountPoint">Where it is mounted, relative to the process's root.</param>
 /// <param name="PeerGroup">The number behind <c>shared:</c>, or null for a mount whose events reach nobody.</param>
 /// <param name="FileSystemOptions">Those of the file system itself: for NFS what was negotiated, and the server's address.</param>
-internal readonly record struct MountInfo(string Device, string Root, string MountPoint, string Options, int? PeerGroup, string FileSystemOptions = "")
+/// <param name="Server">For NFS the server, as the mount's source names it; null for every other file system.</param>
+internal readonly record struct MountInfo(string Device, string Root, string MountPoint, string Options, int? PeerGroup, string FileSystemOptions = "", string? Server = null)
 {
     /// <summary>The mounts of this process, in mount order. A process with no mount namespace left has none.</summary>
     internal static List<MountInfo> Read(string process = "self")
@@ -40,19 +41,20 @@ internal readonly record struct MountInfo(string Device, string Root, string Mou
                 if (fields[i].StartsWith("shared:", StringComparison.Ordinal) && int.TryParse(fields[i].AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var group)) peerGroup = group;
             }
 
-            var source = i + 2 < fields.Length && fields[i + 1] is "nfs" or "nfs4" ? Unescape(fields[i + 2]) : null;
+            // NFS writes / as the root of every mount, and the directory that it is a mount of into the source.
+            var (server, path) = i + 2 < fields.Length && fields[i + 1] is "nfs" or "nfs4" ? SplitSource(Unescape(fields[i + 2])) : (null, null);
             mounts.Add(new MountInfo(
-                fields[2], RootOf(source) ?? Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup, i + 3 < fields.Length ? fields[i + 3] : ""));
+                fields[2], path ?? Unescape(fields[3]), Unescape(fields[4]), fields[5], peerGroup, i + 3 < fields.Length ? fields[i + 3] : "", server));
         }
 
         return mounts;
     }
 
-    /// <summary>NFS writes / as the root of every mount, and the directory that it is a mount of into the source: <c>server:/export/directory</c>.</summary>
-    static string? RootOf(string? nfsSource)
+    /// <summary>The two parts of what NFS has for a source: <c>server:/export/directory</c>. Both are null for a text of another form.</summary>
+    static (string? Server, string? Path) SplitSource(string source)
     {
-        var path = nfsSource?.IndexOf(":/", nfsSource.StartsWith('[') ? nfsSource.IndexOf(']', StringComparison.Ordinal) : 0, StringComparison.Ordinal) ?? -1;
-        return path < 0 ? null : nfsSource![(path + 1)..];
+        var colon = source.IndexOf(":/", Math.Max(source.StartsWith('[') ? source.IndexOf(']', StringComparison.Ordinal) : 0, 0), StringComparison.Ordinal);
+        return colon < 0 ? (null, null) : (source[..colon], source[(colon + 1)..]);
     }
 
     /// <summary>The mount that a path lies on. Its directory must be free of symbolic links.</summary>

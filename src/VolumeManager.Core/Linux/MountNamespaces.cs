@@ -6,7 +6,8 @@ namespace VolumeManager.Linux;
 internal static class MountNamespaces
 {
     /// <summary>A directory as the kernel names it in every namespace: its file system, and its path within that.</summary>
-    internal readonly record struct Location(string Device, string Root)
+    /// <param name="FileSystem">Its device; or the NFS server, as sources name it. A server's directory has another device for each set of options that it is mounted with.</param>
+    internal readonly record struct Location(string FileSystem, string Root)
     {
         /// <summary>Finds the location of a directory of this process's namespace. Its path must be free of symbolic links.</summary>
         internal static Location Of(string directory, IEnumerable<MountInfo> mounts)
@@ -16,7 +17,7 @@ internal static class MountNamespaces
             return new Location(found.Device, (found.Root.TrimEnd('/') + below) is { Length: > 0 } root ? root : "/");
         }
 
-        internal bool Holds(in MountInfo mount) => mount.Device == Device && MountInfo.IsAtOrBelow(mount.Root, Root);
+        internal bool Holds(in MountInfo mount) => (mount.Device == FileSystem || mount.Server == FileSystem) && MountInfo.IsAtOrBelow(mount.Root, Root);
     }
 
     // What containers have for process 1 when it is not their program itself: docker run --init, podman, and inits that images bring.

@@ -192,17 +192,6 @@ internal sealed partial class MountService(
         return false;
     }
 
-    /// <summary>Whether a container's mount namespace holds the volume's directory, whatever the engine says.</summary>
-    internal async Task<bool> IsHeldByContainerAsync(Volume volume, CancellationToken cancellation) => (await FindHeldAsync([volume], cancellation)).Count > 0;
-
-    /// <returns>The names of those volumes that some container's mount namespace holds.</returns>
-    internal Task<HashSet<string>> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation) => exports.RunAsync(() =>
-    {
-        var mounts = MountInfo.Read();
-        var held = MountNamespaces.FindHeld([.. volumes.SelectMany(v => exports.Of(v).PathsOf(v).Select(path => (TargetOf(v.Name), MountNamespaces.Location.Of(path, mounts), path)))]);
-        return volumes.Where(v => held.Contains(TargetOf(v.Name))).Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
-    }, cancellation);
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "Mount of {Volume} for {CallerId} is undone: {Reason}")]
     partial void LogUndone(string volume, string callerId, string reason);
 

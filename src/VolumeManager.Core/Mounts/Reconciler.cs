@@ -25,9 +25,10 @@ internal sealed partial class Reconciler(
     internal async Task DropStaleAsync(CancellationToken cancellation)
     {
         var claimed = index.All.Where(HasMountsHere).ToList();
-        var held = await mounts.FindHeldAsync([.. claimed.Where(v => !Mounter.IsMounted(mounts.TargetOf(v.Name)))], cancellation);
+        // Nobody waits for a server now: what of NFS is not seen the first pass looks at.
+        var held = await mounts.LookForHeldAsync([.. claimed.Where(v => !Mounter.IsMounted(mounts.TargetOf(v.Name)))], cancellation);
         await Task.WhenAll(claimed.Select(v => DropAsync(
-            v.Name, m => m.BootId != host.BootId || (!Mounter.IsMounted(mounts.TargetOf(v.Name)) && !held.Contains(v.Name)), "nothing was mounted at the daemon's start")));
+            v.Name, m => m.BootId != host.BootId || (!Mounter.IsMounted(mounts.TargetOf(v.Name)) && !held.MayHold(v.Name)), "nothing was mounted at the daemon's start")));
         // Somebody took mounts down behind our back: an engine that was told to disable its managed plugin by force. Containers may have ended since whose Unmount it
         // could not send, beside others that go on. Which those were nobody knows: so the claims until now end with the last container that holds the volume.
         if (index.All.Any(v => HasMountsHere(v) && !Mounter.IsMounted(mounts.TargetOf(v.Name)))) host.Engine.Raise();
@@ -127,7 +128,7 @@ internal sealed partial class Reconciler(
         var suspects = all.Where(v => v.Mounts.Any(IsDead)).ToList();
         if (suspects.Count == 0) return;
         var held = await mounts.FindHeldAsync(suspects, cancellation);
-        await Task.WhenAll(suspects.Where(v => !held.Contains(v.Name)).Select(v => DropAsync(v.Name, IsDead, "its engine has ended and no container holds it")));
+        await Task.WhenAll(suspects.Where(v => !held.MayHold(v.Name)).Select(v => DropAsync(v.Name, IsDead, "its engine has ended and no container holds it")));
     }
 
     bool IsGraceOver => Environment.TickCount64 - host.Engine.ActivatedAt >= settings.EngineGrace.TotalMilliseconds;
@@ -143,11 +144,10 @@ internal sealed partial class Reconciler(
         var unmounted = all.Where(IsUnmounted).ToList();
         if (unmounted.Count == 0) return;
         var held = await mounts.FindHeldAsync(unmounted, cancellation);
-        foreach (var volume in unmounted)
-        {
-            if (held.Contains(volume.Name)) await TryAsync(volume.Name, RemountAsync, cancellation);
-            else await DropAsync(volume.Name, _ => !Mounter.IsMounted(mounts.TargetOf(volume.Name)), "it is not mounted and no container holds it");
-        }
+        // At once, for some may lie on a server that is silent.
+        await Task.WhenAll(unmounted.Where(v => held.Held.Contains(v.Name)).Select(v => TryAsync(v.Name, RemountAsync, cancellation)));
+        await Task.WhenAll(unmounted.Where(v => !held.MayHold(v.Name)).Select(v => DropAsync(
+            v.Name, _ => !Mounter.IsMounted(mounts.TargetOf(v.Name)), "it is not mounted and no container holds it")));
     }
 
     internal bool IsUnmounted(Volume volume) => HasMountsHere(volume) && !mounts.IsGivenUp(volume) && !Mounter.IsMounted(mounts.TargetOf(volume.Name));

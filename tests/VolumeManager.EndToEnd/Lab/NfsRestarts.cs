@@ -9,6 +9,9 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
 {
     static readonly TimeSpan s_soon = TimeSpan.FromSeconds(30);
 
+    // Some of the reconciler's, which come every two seconds here.
+    static readonly TimeSpan s_passes = TimeSpan.FromSeconds(5);
+
     [LabFact]
     public async Task A_daemon_that_is_killed_takes_up_what_is_mounted_server_or_not()
     {
@@ -32,6 +35,50 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         await scene.HealAsync();
         Assert.Equal("here", await scene.One.DockerAsync("exec holds cat /x/f"));
         await scene.EndsCleanAsync();
+    }
+
+    [LabFact]
+    public async Task What_a_container_has_is_its_own_although_nothing_is_mounted_for_volman_any_more()
+    {
+        await using var scene = await lab.SceneAsync(output);
+        var volume = await scene.CreateVolumeAsync(scene.One);
+        await scene.One.HoldAsync(volume, "holds");
+        await scene.One.DockerAsync("exec holds sh -c 'echo kept > /x/f'");
+
+        // So a managed plugin finds itself after an upgrade: its mount namespace is gone, and the container is not.
+        await LoseMountsAsync();
+        await scene.One.StartVolmanAsync();
+        await StaysInUseAsync("with the server");
+
+        // The container's mount has another device than the export has now.
+        await LoseMountsAsync();
+        await scene.One.StartVolmanAsync("--nfs-options acregmax=7,nosharecache");
+        await StaysInUseAsync("with other options");
+
+        await LoseMountsAsync();
+        await scene.One.CutFromAsync(scene.Server);
+        await scene.One.StartVolmanAsync();
+        await Task.Delay(s_passes);
+        Assert.Contains("is in use on", await scene.Two.RefusedAsync($"volume rm {volume}"), StringComparison.Ordinal);
+        await scene.HealAsync();
+        await StaysInUseAsync("first without the server");
+        await scene.EndsCleanAsync();
+
+        async Task LoseMountsAsync()
+        {
+            await scene.One.KillVolmanAsync();
+            await scene.One.ShAsync($"for m in $(awk '$5 ~ \"^{LabHost.StateDirectory}/(mnt|state/nfs)/\" {{print $5}}' /proc/self/mountinfo); do umount -l $m; done");
+        }
+
+        async Task StaysInUseAsync(string how)
+        {
+            await Machines.Poll.UntilAsync("the volume is mounted again", async () => (await scene.One.TryAsync($"mountpoint -q {LabHost.StateDirectory}/mnt/{volume}")).Succeeded);
+            await Task.Delay(s_passes);
+            Assert.Equal("1", await scene.AskAsync("SELECT sum(count) FROM mounts"));
+            Assert.Equal("kept", await scene.One.DockerAsync("exec holds cat /x/f"));
+            Assert.Contains("is in use on", await scene.Two.RefusedAsync($"volume rm {volume}"), StringComparison.Ordinal);
+            scene.Note("still in use, " + how);
+        }
     }
 
     [LabFact]

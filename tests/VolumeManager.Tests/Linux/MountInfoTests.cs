@@ -12,14 +12,21 @@ public class MountInfoTests
         Parse("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"));
 
     [Theory]
-    [InlineData("h0:/volumes/v", "/volumes/v")]
-    [InlineData("10.0.0.1:/", "/")]
-    [InlineData("[fd77::10]:/a\\040b/v", "/a b/v")]
-    [InlineData("nonsense", "/")]
-    public void The_root_of_an_NFS_mount_stands_in_its_source(string source, string root)
+    [InlineData("h0:/volumes/v", "h0", "/volumes/v")]
+    [InlineData("10.0.0.1:/", "10.0.0.1", "/")]
+    [InlineData("[fd77::10]:/a\\040b/v", "[fd77::10]", "/a b/v")]
+    [InlineData("nonsense", null, "/")]
+    [InlineData("[nonsense", null, "/")]
+    public void Server_and_root_of_an_NFS_mount_stand_in_its_source(string source, string? server, string root)
     {
-        foreach (var type in new[] { "nfs", "nfs4" }) Assert.Equal(root, Assert.Single(Parse($"37 25 0:29 / /y rw,noatime shared:1 - {type} {source} rw,vers=4.2,addr=10.0.0.1")).Root);
-        Assert.Equal("/", Assert.Single(Parse($"37 25 0:29 / /y rw - ext4 {source} rw")).Root);
+        foreach (var type in new[] { "nfs", "nfs4" })
+        {
+            var mount = Assert.Single(Parse($"37 25 0:29 / /y rw,noatime shared:1 - {type} {source} rw,vers=4.2,addr=10.0.0.1"));
+            Assert.Equal((server, root), (mount.Server, mount.Root));
+        }
+
+        var other = Assert.Single(Parse($"37 25 0:29 / /y rw - ext4 {source} rw"));
+        Assert.Equal((null, "/"), (other.Server, other.Root));
     }
 
     [Theory]

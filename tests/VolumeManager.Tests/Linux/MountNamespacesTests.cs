@@ -38,6 +38,15 @@ public sealed class MountNamespacesTests : IDisposable
     public void A_location_holds_mounts_of_itself_and_of_what_is_below(string device, string root, bool holds) =>
         Assert.Equal(holds, new Location("8:1", "/data/v").Holds(At(device, root, "/anywhere")));
 
+    [Theory]
+    [InlineData("h0", "/volumes/v", true)]
+    [InlineData("h0", "/volumes/v/below", true)]
+    [InlineData("h0", "/volumes/v2", false)]
+    [InlineData("h1", "/volumes/v", false)]
+    [InlineData(null, "/volumes/v", false)]
+    public void A_servers_directory_is_known_by_its_source_whatever_its_device(string? server, string root, bool holds) =>
+        Assert.Equal(holds, new Location("h0", "/volumes/v").Holds(At("0:51", root, "/anywhere") with { Server = server }));
+
     [Fact]
     public async Task A_mount_that_is_only_at_our_own_place_is_not_held()
     {
