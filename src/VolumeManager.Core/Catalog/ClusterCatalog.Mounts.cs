@@ -12,7 +12,7 @@ internal sealed partial class ClusterCatalog
     {
         if (volume.IsTakenFrom(_host.Id))
         {
-            throw new VolumeException($"volume {volume.Name} was taken over by another host while this one was lost: stop the containers of this host that still use it, then try again");
+            throw new VolumeException($"volume {volume.Name} was {(volume.IsExclusive ? "taken over" : "moved to another place")} by another host while this one was lost: stop the containers of this host that still use it, then try again");
         }
 
         for (var attempt = 1; ; attempt++)

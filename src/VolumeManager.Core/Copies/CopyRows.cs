@@ -32,7 +32,8 @@ internal static class CopyRows
           AND backend = {held.Backend} AND server = {held.Server} AND export = {held.Export} AND directory = {held.Directory}
         """);
 
-    /// <summary>From now on the volume's data is the copy; what it was until now is a volume of its own, which is being removed.</summary>
+    /// <summary>From now on the volume's data is the copy; what it was until now is a volume of its own, which is being removed. An evicted host that comes back has mounted that one: the
+    /// epoch tells it.</summary>
     /// <param name="moved">In its new place.</param>
     /// <param name="left">The old place.</param>
     internal static Change Switch(Volume moved, Volume left, IReadOnlyList<OptionDifference> differences, string host, Event entry)
@@ -46,7 +47,7 @@ internal static class CopyRows
                 $$"""
                 UPDATE volumes
                 SET backend = {0}, server = {1}, export = {2}, directory = {3}, adopted = {8}, on_remove = {4}, provisioned_at = {5}, used_bytes = NULL, used_files = NULL, sampled_at = NULL,
-                    revision = (SELECT revision FROM catalog)
+                    epoch = epoch + 1, revision = (SELECT revision FROM catalog)
                 WHERE id = {6} AND state = 'restoring' AND removed_at = {7} AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {6}) AND {{VolumeRows.OverlapsNone(moved, values)}}
                 """,
                 [.. values]),
@@ -55,7 +56,7 @@ internal static class CopyRows
                 INSERT INTO volumes (id, name, backend, server, export, directory, adopted, access, size_bytes, uid, gid, mode, on_remove, state, epoch, created_at, created_on_host, provisioned_at,
                                      removed_at, revision)
                 SELECT {left.Id}, {left.Name}, {left.Backend}, {left.Server}, {left.Export}, {left.Directory}, {left.Adopted}, access, {TypedNull.Or(left.SizeBytes)}, uid, gid, mode,
-                       {EnumText.Of(left.OnRemove)}, 'removing', epoch, created_at, created_on_host, provisioned_at, {left.RemovedAt!.Value}, revision
+                       {EnumText.Of(left.OnRemove)}, 'removing', {left.Epoch}, created_at, created_on_host, provisioned_at, {left.RemovedAt!.Value}, revision
                 FROM volumes WHERE id = {moved.Id} AND revision = (SELECT revision FROM catalog)
                 ON CONFLICT DO NOTHING
                 """,

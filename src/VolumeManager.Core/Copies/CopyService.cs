@@ -226,7 +226,7 @@ internal sealed partial class CopyService(
     async Task<Volume> SwitchAsync(Volume volume, Volume wanted)
     {
         var (from, to) = (exports.Of(volume), exports.Of(wanted));
-        var held = wanted with { State = VolumeState.Restoring };
+        var held = wanted with { State = VolumeState.Restoring, Epoch = volume.Epoch + 1 };
         var id = Guid.CreateVersion7();
         var left = volume with
         {

@@ -81,7 +81,7 @@ internal sealed class MountChecks(HostDaemon daemon)
         {
             var isUsed = !await daemon.Reconciler.IsGivenUpEntirelyAsync(volume, cancellation);
             return Found(
-                "volume-taken", Severity.Error, $"another host has taken volume {volume.Name} while this one was lost, and {(isUsed ? "containers of this host may still use it" : "its claims of this host were never taken back")}",
+                "volume-taken", Severity.Error, $"another host has {(volume.IsExclusive ? "taken" : "moved")} volume {volume.Name} while this one was lost, and {(isUsed ? "containers of this host may still use it" : "its claims of this host were never taken back")}",
                 isUsed ? "stop the containers of this host that use it" : "drops these claims, for no container uses the volume", isUsed ? null : token => daemon.Reconciler.DropGivenUpAsync(volume.Name, token));
         }
 

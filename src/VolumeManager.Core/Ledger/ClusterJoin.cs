@@ -237,7 +237,7 @@ internal sealed partial class ClusterJoin(
             var kind = isTaken ? EventKind.GiveUp : EventKind.Conflict;
             if ((volume.IsLiving && !isTaken) || !_told.Add(OperationOf(kind, volume.Id, volume.Epoch))) continue;
             var detail = isTaken
-                ? $"another host has taken the volume, epoch {volume.Epoch}: it is handed to no caller here any more; the containers here that still use it must be stopped"
+                ? $"another host has {(volume.IsExclusive ? "taken the volume" : "moved the volume to another place")}, epoch {volume.Epoch}: it is handed to no caller here any more; the containers here that still use it must be stopped"
                 : "the volume was removed on another host while containers of this host use it: its data waits in the trash until they have ended";
             LogLostVolume(volume.Name, detail);
             ledger.Record(new Event

@@ -53,7 +53,7 @@ internal sealed record Volume
 
     public VolumeState State { get; init; }
 
-    /// <summary>Grows when an exclusive holder is replaced.</summary>
+    /// <summary>Grows when an exclusive holder is replaced, and when the volume is moved.</summary>
     public long Epoch { get; init; } = 1;
 
     /// <summary>The catalog's revision at the volume's last change, its mounts included.</summary>
@@ -109,8 +109,8 @@ internal sealed record Volume
     internal bool Overlaps(Volume other) => Directory == other.Directory
         || Directory.StartsWith(other.Directory + "/", StringComparison.Ordinal) || other.Directory.StartsWith(Directory + "/", StringComparison.Ordinal);
 
-    /// <summary>Whether another host has, or had, what a host mounted for itself alone: the host that comes back has lost it.</summary>
-    internal bool IsTakenFrom(Guid hostId) => IsExclusive && Mounts.Any(m => m.HostId == hostId && m.Epoch < Epoch || (m.HostId != hostId && IsMountedOn(hostId)));
+    /// <summary>Whether another host has, or had, what a host mounted for itself alone, or has moved the volume since: the host that comes back has lost it.</summary>
+    internal bool IsTakenFrom(Guid hostId) => Mounts.Any(m => m.HostId == hostId && m.Epoch < Epoch) || (IsExclusive && IsMountedOn(hostId) && Mounts.Any(m => m.HostId != hostId));
 
     /// <summary>Whether one host, or one caller, has it for itself.</summary>
     internal bool IsExclusive => Access is AccessMode.SingleHost or AccessMode.SingleCaller;
