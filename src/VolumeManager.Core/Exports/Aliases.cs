@@ -1,3 +1,4 @@
+using VolumeManager.Catalog;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Exports;
@@ -14,6 +15,16 @@ internal static class Aliases
     /// <param name="Same">The volumes that lie in the place after all.</param>
     /// <param name="Unknown">Those of which that could not be found out, and why.</param>
     internal sealed record Found(IReadOnlyList<Volume> Same, IReadOnlyList<(Volume Volume, string Why)> Unknown);
+
+    /// <summary>Makes sure that a volume's directory is nobody else's by another name of its place.</summary>
+    /// <exception cref="VolumeException">It is, contains or lies in that of another volume.</exception>
+    internal static async Task CheckAsync(VolumeCatalog catalog, ExportTable exports, Volume asked, CancellationToken cancellation)
+    {
+        var suspects = (await catalog.ListAsync(cancellation)).Where(v => v.IsLiving && !v.IsBeside(asked) && v.Overlaps(asked)).ToList();
+        if ((await FindAsync(exports, asked, suspects, cancellation)).Same is not [var owner, ..]) return;
+        var (wanted, has) = (exports.Of(asked).SourceOf(asked), exports.Of(owner).SourceOf(owner));
+        throw new VolumeException($"volume {asked.Name} cannot have the directory {wanted}, which overlaps that of volume {owner.Name}, for {has} is in the same place under another name: choose another path or place");
+    }
 
     /// <summary>Which of some volumes of other places, as the catalog tells it, lie in the same place as <paramref name="any"/>.</summary>
     /// <exception cref="VolumeException">The place of <paramref name="any"/> does not answer.</exception>

@@ -67,6 +67,8 @@ internal sealed partial class Trash(VolumeCatalog catalog, History history, Volu
             State = VolumeState.Restoring,
             RemovedAt = Microseconds(catalog.Now),
         };
+        // Looked for while nothing is begun: one that is made by the other name in this moment is not seen.
+        await Aliases.CheckAsync(catalog, exports, wanted, cancellation);
         if (dryRun)
         {
             await CheckRestorableAsync(trashed, wanted, cancellation);

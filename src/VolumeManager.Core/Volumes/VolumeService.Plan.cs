@@ -49,11 +49,5 @@ internal sealed partial class VolumeService
 
     /// <summary>The catalog sees that directories overlap where their places are called the same. Asks no server unless the directories of two places are.</summary>
     /// <exception cref="VolumeException">The directory is, contains or lies in that of a volume whose place has another name.</exception>
-    internal async Task CheckAliasesAsync(Volume asked, CancellationToken cancellation)
-    {
-        var suspects = (await catalog.ListAsync(cancellation)).Where(v => v.IsLiving && !v.IsBeside(asked) && v.Overlaps(asked)).ToList();
-        if ((await Aliases.FindAsync(exports, asked, suspects, cancellation)).Same is not [var owner, ..]) return;
-        var (wanted, has) = (exports.Of(asked).SourceOf(asked), exports.Of(owner).SourceOf(owner));
-        throw new VolumeException($"volume {asked.Name} cannot have the directory {wanted}, which overlaps that of volume {owner.Name}, for {has} is in the same place under another name: choose another path or place");
-    }
+    internal Task CheckAliasesAsync(Volume asked, CancellationToken cancellation) => Aliases.CheckAsync(catalog, exports, asked, cancellation);
 }

@@ -83,6 +83,20 @@ public sealed class TwoNamesTests : IAsyncLifetime, IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_has_been_given_to_another_by_the_other_name_is_not_restored_there()
+    {
+        Assert.Equal("", await Host.Engine.CreateAsync("w", new Dictionary<string, string> { ["path"] = "old", ["on-remove"] = "trash" }));
+        Assert.Equal("", await Host.Engine.RemoveAsync("w"));
+        Directory.CreateDirectory(Host.DataOf("old"));
+        Assert.Equal("", await Host.Engine.CreateAsync("x", new { backend = "nfs", path = "old" }));
+        var expected = $"volume w cannot have the directory {Host.DataOf("old")}, which overlaps that of volume x, for served.invalid:/e/old is in the same place under another name: choose another path or place";
+        foreach (var dryRun in new[] { "true", "false" }) Assert.Equal(expected, (await _operator.SendAsync("POST", "/v1/trash/w/restore", $$"""{"dry_run": {{dryRun}}}""")).Detail);
+        Assert.Single(await _operator.TrashAsync());
+        Assert.Equal("", await Host.Engine.RemoveAsync("x"));
+        Assert.Equal(200, (await _operator.RestoreAsync("w")).Status);
+    }
+
+    [Fact]
     public async Task The_doctor_knows_whose_they_are()
     {
         Assert.Equal("", await Host.Engine.CreateAsync("w", new { backend = "nfs", path = "old" }));
