@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
+using VolumeManager.Catalog;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Volumes;
 
@@ -36,15 +37,18 @@ public sealed class UnseenExportTests : IAsyncLifetime, IDisposable
 
         await _host.StopAsync();
         _host.UnmountAll();
-        await using (var db = _host.OpenCatalog())
-        {
-            await db.Volumes.Where(v => v.Name == "far").ExecuteUpdateAsync(row => row.SetProperty(v => v.Backend, "nfs").SetProperty(v => v.Server, "127.0.0.1").SetProperty(v => v.Export, "/volumes"));
-            var far = await db.Volumes.AsNoTracking().SingleAsync(v => v.Name == "far");
-            db.VolumeOptions.Add(new VolumeOption { VolumeId = far.Id, Key = "nfsopts", Value = $"port={((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0" });
-            await db.SaveChangesAsync();
-        }
-
+        await MakeFarAsync(_host.OpenCatalog());
+        if (TestHost.IsGlobal) await MakeFarAsync(_host.OpenLedger());
         await _host.StartAsync();
+    }
+
+    async Task MakeFarAsync(CatalogContext catalog)
+    {
+        await using var db = catalog;
+        await db.Volumes.Where(v => v.Name == "far").ExecuteUpdateAsync(row => row.SetProperty(v => v.Backend, "nfs").SetProperty(v => v.Server, "127.0.0.1").SetProperty(v => v.Export, "/volumes"));
+        var far = await db.Volumes.AsNoTracking().SingleAsync(v => v.Name == "far");
+        db.VolumeOptions.Add(new VolumeOption { VolumeId = far.Id, Key = "nfsopts", Value = $"port={((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0" });
+        await db.SaveChangesAsync();
     }
 
     [Fact]
