@@ -49,8 +49,7 @@ internal sealed class AdminClient(AdminLink link) : IDisposable
         while (after is not null);
     }
 
-    internal Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) =>
-        link.SendAsync(HttpMethod.Get, $"/v1/volumes/{Uri.EscapeDataString(name)}", null, AdminJson.Default.VolumeView, cancellation);
+    internal async Task<VolumeView> FindVolumeAsync(string name, CancellationToken cancellation) => (await LookAtVolumeAsync(name, cancellation)).Volume;
 
     /// <returns>The volume, and what tells this state of it from others.</returns>
     internal Task<(VolumeView Volume, EntityTagHeaderValue? Tag)> LookAtVolumeAsync(string name, CancellationToken cancellation) =>

@@ -29,7 +29,7 @@ internal static class AdminFlags
         string.Join('&', filters.Where(f => f.Value is not null).Select(f => $"{f.Key}={Uri.EscapeDataString(f.Value!)}"));
 
     internal static AdminClient Open(ParseResult parsed, Dictionary<string, Option<string?>> flags) =>
-        Open(SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null).Settings);
+        Open(SettingsBinder.Bind(parsed, flags).Settings);
 
     internal static AdminClient Open(Settings settings) => new(settings.AdminUrl is null
         ? AdminLink.OverSocket(settings.AdminSocket)

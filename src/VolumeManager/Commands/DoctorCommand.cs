@@ -52,7 +52,7 @@ internal static class DoctorCommand
     /// <param name="consent">Null to change nothing.</param>
     static async Task<DoctorAnswer> ExamineAsync(ParseResult parsed, Dictionary<string, Option<string?>> flags, bool? consent, Func<FindingView, bool> isAsked, CancellationToken cancellation)
     {
-        var (settings, _) = SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
+        var (settings, _) = SettingsBinder.Bind(parsed, flags);
         using var daemon = AdminFlags.Open(settings);
         DoctorAnswer found;
         try

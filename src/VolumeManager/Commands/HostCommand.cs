@@ -82,7 +82,7 @@ internal static class HostCommand
     /// <summary>Asks the database if a flag names it, or if no daemon answers and it is known all the same.</summary>
     static async Task<T> AskAsync<T>(ParseResult parsed, Dictionary<string, Option<string?>> flags, Func<AdminClient, Task<T>> askDaemon, Func<PostgresDatabase, Task<T>> askDatabase)
     {
-        var (settings, _) = SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
+        var (settings, _) = SettingsBinder.Bind(parsed, flags);
         if (!Array.Exists(s_databaseKeys, key => parsed.GetValue(flags[key]) is not null))
         {
             try

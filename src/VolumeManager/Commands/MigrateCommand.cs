@@ -19,7 +19,7 @@ internal static class MigrateCommand
         var flags = SettingsBinder.AddFlags(command, s_settings);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(async () =>
         {
-            var (settings, _) = SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
+            var (settings, _) = SettingsBinder.Bind(parsed, flags);
             await MigrateAsync(settings, parsed.GetValue(fromLocal), parsed.GetValue(dryRun), cancellation);
         }));
         return command;

@@ -28,7 +28,7 @@ internal static partial class ServeCommand
         command.Options.Add(managed);
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
-            (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
+            (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(parsed, flags);
             Task Serve((Settings Settings, LogSettings Log) bound, CancellationToken over) => RunAsync(bound.Settings, bound.Log, over);
             return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve, cancellation) : Serve(Bind(), cancellation);
         }));

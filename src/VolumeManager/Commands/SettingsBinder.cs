@@ -27,6 +27,11 @@ internal static class SettingsBinder
         return flags;
     }
 
+    /// <param name="flags">Those of the verb (<see cref="AddFlags"/>).</param>
+    /// <exception cref="VolumeException">One or more values are not allowed; the message has all of them, each with its source and key.</exception>
+    internal static (Settings Settings, LogSettings Log) Bind(ParseResult parsed, Dictionary<string, Option<string?>> flags) =>
+        Bind(key => flags.TryGetValue(key, out var flag) ? parsed.GetValue(flag) : null);
+
     /// <param name="flag">The value of a flag, or null when it was not given.</param>
     /// <exception cref="VolumeException">One or more values are not allowed; the message has all of them, each with its source and key.</exception>
     internal static (Settings Settings, LogSettings Log) Bind(Func<string, string?> flag)

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Catalog;
 using VolumeManager.Tests.Hosts;
@@ -12,12 +10,10 @@ public sealed class UnseenExportTests : IAsyncLifetime, IDisposable
 {
     TestHost _host = null!;
 
-    // Bound and not listening: whoever connects is refused, and nobody else gets the port.
-    readonly Socket _port = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    readonly RefusingPort _port = new();
 
     public async Task InitializeAsync()
     {
-        _port.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _host = await TestHost.StartNewAsync();
         _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50) };
     }
@@ -47,7 +43,7 @@ public sealed class UnseenExportTests : IAsyncLifetime, IDisposable
         await using var db = catalog;
         await db.Volumes.Where(v => v.Name == "far").ExecuteUpdateAsync(row => row.SetProperty(v => v.Backend, "nfs").SetProperty(v => v.Server, "127.0.0.1").SetProperty(v => v.Export, "/volumes"));
         var far = await db.Volumes.AsNoTracking().SingleAsync(v => v.Name == "far");
-        db.VolumeOptions.Add(new VolumeOption { VolumeId = far.Id, Key = "nfsopts", Value = $"port={((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0" });
+        db.VolumeOptions.Add(new VolumeOption { VolumeId = far.Id, Key = "nfsopts", Value = $"port={_port.Number},soft,timeo=1,retrans=0" });
         await db.SaveChangesAsync();
     }
 

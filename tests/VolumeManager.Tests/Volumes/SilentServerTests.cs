@@ -12,12 +12,10 @@ public sealed class SilentServerTests : IAsyncLifetime, IDisposable
 {
     TestHost _host = null!;
 
-    // Bound and not listening: whoever connects is refused, and nobody else gets the port.
-    readonly Socket _port = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    readonly RefusingPort _port = new();
 
     public async Task InitializeAsync()
     {
-        _port.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _host = new TestHost();
         _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50) };
         await _host.StartAsync();
@@ -51,7 +49,7 @@ public sealed class SilentServerTests : IAsyncLifetime, IDisposable
                     PurgeAfter = removedAt,
                 };
                 db.Volumes.Add(volume);
-                db.VolumeOptions.Add(new VolumeOption { VolumeId = volume.Id, Key = "nfsopts", Value = $"port={port ?? ((IPEndPoint)_port.LocalEndPoint!).Port},soft,timeo=1,retrans=0" });
+                db.VolumeOptions.Add(new VolumeOption { VolumeId = volume.Id, Key = "nfsopts", Value = $"port={port ?? _port.Number},soft,timeo=1,retrans=0" });
             }
 
             await db.SaveChangesAsync();
