@@ -67,7 +67,7 @@ internal sealed partial class CopyService
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var held = new Held(await HoldAsync(volume, cancellation), lost);
         // On one host there are no others.
-        if (catalog.Scope != "local") held.KeepRenewing(RenewAsync);
+        if (catalog.Scope != "local") held.KeepRenewing(trash.RenewAsync);
         try
         {
             return await work(held);
@@ -97,13 +97,6 @@ internal sealed partial class CopyService
         throw now is null ? new NoSuchVolumeException(volume.Name) : volumes.InUse(now);
     }
 
-    async Task<Volume?> RenewAsync(Volume held)
-    {
-        var next = held with { RemovedAt = Trash.Microseconds(catalog.Now) };
-        var (made, now) = await catalog.ChangeAsync(CopyRows.Renew(next, held.RemovedAt!.Value), next);
-        return made || now?.RemovedAt == next.RemovedAt ? next : null;
-    }
-
     /// <summary>Does nothing to a volume that has been switched over meanwhile.</summary>
     async Task ReleaseAsync(Held held)
     {
@@ -128,7 +121,7 @@ internal sealed partial class CopyService
     async Task<Volume> DropCopyAsync(Volume volume, Volume copy)
     {
         // The switch may be on its way still.
-        if (await RenewAsync(volume) is not { } renewed) throw new VolumeException("it is not held any more");
+        if (await trash.RenewAsync(volume) is not { } renewed) throw new VolumeException("it is not held any more");
         if (copy.IsBeside(volume)) await exports.Of(copy).DropStagedAsync(copy);
         else await TryDropAsync(exports.Of(copy), copy);
         return renewed;

@@ -25,7 +25,7 @@ internal sealed partial class CopyService(
         var volume = await FindAsync(name, cancellation);
         var wanted = Place(volume, place);
         if (exports.Of(wanted) == exports.Of(volume) && wanted.Directory == volume.Directory) throw new VolumeException($"volume {name} is at {exports.Of(volume).SourceOf(volume)} already: name another server, export or backend");
-        await volumes.CheckAliasesAsync(wanted, cancellation);
+        await Aliases.CheckAsync(catalog, exports, wanted, cancellation);
         await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
         if (dryRun)
         {
@@ -65,7 +65,7 @@ internal sealed partial class CopyService(
         var volume = await FindAsync(name, cancellation);
         if (await catalog.FindAsync(newName, cancellation) is not null) throw new VolumeException($"there is a volume {newName} already: choose another name");
         var wanted = VolumeSpec.Change(AsNew(volume, newName), options, settings);
-        await volumes.CheckAliasesAsync(wanted, cancellation);
+        await Aliases.CheckAsync(catalog, exports, wanted, cancellation);
         await exports.Of(wanted).CheckFreeAsync(wanted, cancellation);
         if (!isLive || volume.State != VolumeState.Ready) CheckUnused(volume);
         if (dryRun) return wanted;

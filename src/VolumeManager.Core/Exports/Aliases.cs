@@ -16,8 +16,9 @@ internal static class Aliases
     /// <param name="Unknown">Those of which that could not be found out, and why.</param>
     internal sealed record Found(IReadOnlyList<Volume> Same, IReadOnlyList<(Volume Volume, string Why)> Unknown);
 
-    /// <summary>Makes sure that a volume's directory is nobody else's by another name of its place.</summary>
-    /// <exception cref="VolumeException">It is, contains or lies in that of another volume.</exception>
+    /// <summary>Makes sure that a volume's directory is nobody else's by another name of its place: the catalog sees that directories overlap where their places are called the same.
+    /// Asks no server unless the directories of two places are.</summary>
+    /// <exception cref="VolumeException">It is, contains or lies in that of a volume whose place has another name.</exception>
     internal static async Task CheckAsync(VolumeCatalog catalog, ExportTable exports, Volume asked, CancellationToken cancellation)
     {
         var suspects = (await catalog.ListAsync(cancellation)).Where(v => v.IsLiving && !v.IsBeside(asked) && v.Overlaps(asked)).ToList();

@@ -1,4 +1,5 @@
 using VolumeManager.Catalog;
+using VolumeManager.Volumes;
 using VolumeManager.Hosts;
 
 namespace VolumeManager.Mounts;
@@ -105,7 +106,7 @@ internal static class MountRows
                   AND (access IN ('shared', 'read-only') OR NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = {m.VolumeId} AND host_id <> {m.HostId}))
                 """),
             // It is mounted, so its directory was there.
-            .. mounts.Take(1).Select(m => (FormattableString)$"UPDATE volumes SET provisioned_at = {m.MountedAt} WHERE id = {volumeId} AND provisioned_at IS NULL"),
+            .. mounts.Take(1).Select(m => VolumeRows.KeepProvisioned(volumeId, m.MountedAt)),
             Touch(volumeId, now),
         ]);
 }

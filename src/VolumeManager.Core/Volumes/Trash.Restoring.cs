@@ -29,17 +29,21 @@ internal sealed partial class Trash
     async Task<Volume> DropCopyAsync(Volume held)
     {
         var export = exports.Of(held);
-        if (held.RemovedAt is not { } since || !await export.ExistsAsync(held)) return held;
-        if (catalog.Scope != "local")
-        {
-            // From now on nobody who wakes up late can switch the volume over to the copy.
-            held = held with { RemovedAt = Microseconds(catalog.Now) };
-            var (made, now) = await catalog.ChangeAsync(CopyRows.Renew(held, since), held);
-            if (!made && now?.RemovedAt != held.RemovedAt) throw new VolumeException($"volume {held.Name} was changed by another host at this moment: try again");
-        }
+        if (held.RemovedAt is null || !await export.ExistsAsync(held)) return held;
+        // From now on nobody who wakes up late can switch the volume over to the copy.
+        if (catalog.Scope != "local") held = await RenewAsync(held) ?? throw new VolumeException($"volume {held.Name} was changed by another host at this moment: try again");
 
         await export.DropStagedAsync(held);
         return held;
+    }
+
+    /// <summary>Makes the catalog say that a volume is held from now on, which its copy, or the end of one, needs.</summary>
+    /// <returns>The volume as it is held then; null when it is not any more.</returns>
+    internal async Task<Volume?> RenewAsync(Volume held)
+    {
+        var next = held with { RemovedAt = Microseconds(catalog.Now) };
+        var (made, now) = await catalog.ChangeAsync(CopyRows.Renew(next, held.RemovedAt!.Value), next);
+        return made || now?.RemovedAt == next.RemovedAt ? next : null;
     }
 
     /// <summary>Whether its data comes from a copy (<see cref="CopyRows"/>), and not from its removal.</summary>

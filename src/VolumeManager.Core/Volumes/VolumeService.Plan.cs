@@ -26,7 +26,7 @@ internal sealed partial class VolumeService
         var overlaps = false;
         await catalog.ReadAsync(VolumeRows.OverlapsAny(asked), _ => overlaps = true, cancellation);
         if (overlaps) throw Overlaps(asked);
-        await CheckAliasesAsync(asked, cancellation);
+        await Aliases.CheckAsync(catalog, exports, asked, cancellation);
         return (asked, false);
     }
 
@@ -46,8 +46,4 @@ internal sealed partial class VolumeService
         await CheckNotInContainersAsync(volume, cancellation);
         return volume;
     }
-
-    /// <summary>The catalog sees that directories overlap where their places are called the same. Asks no server unless the directories of two places are.</summary>
-    /// <exception cref="VolumeException">The directory is, contains or lies in that of a volume whose place has another name.</exception>
-    internal Task CheckAliasesAsync(Volume asked, CancellationToken cancellation) => Aliases.CheckAsync(catalog, exports, asked, cancellation);
 }

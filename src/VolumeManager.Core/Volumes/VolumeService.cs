@@ -27,7 +27,7 @@ internal sealed partial class VolumeService(
         // From here to the row no other host can know of the directory, unless it makes the same volume at this moment.
         var made = await exports.Of(asked).MakeAsync(asked, cancellation);
         // What was there before may be another volume's.
-        if (!made) await CheckAliasesAsync(asked, cancellation);
+        if (!made) await Aliases.CheckAsync(catalog, exports, asked, cancellation);
         bool created;
         try
         {
