@@ -3,13 +3,13 @@ using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Lab;
 
-/// <summary>The server is silent, gone or another: who asks hears of it in time, nobody else suffers, and it mends itself.</summary>
+/// <summary>
+/// The server is silent, gone, or another one: volman refuses what needs it by its name, everything else goes on, and all is well when the server is back.
+/// The refusal is volman's own text, so it came before the engine's limit; what goes on does so during the cut. No test judges a time.
+/// </summary>
 [Collection(Laboratory.Collection)]
 public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
 {
-    // Rule 5: below the engine's own, and with room for a slow machine.
-    static readonly TimeSpan s_soon = TimeSpan.FromSeconds(30);
-
     [LabFact]
     public async Task A_silent_server_fails_a_Mount_by_its_name_and_other_exports_go_on()
     {
@@ -25,7 +25,6 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         var error = await scene.One.RefusedAsync($"run --rm --volume {fresh}:/x busybox true");
         Assert.Contains("the NFS server h0 does not answer", error, StringComparison.Ordinal);
-        Assert.True(clock.Elapsed < s_soon, $"refused only after {clock.Elapsed}");
         scene.Note($"refused in {clock.Elapsed.TotalSeconds:0.0} s: {error}");
 
         clock.Restart();
@@ -35,7 +34,6 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         await scene.One.DockerAsync("ps");
         await scene.One.ShAsync("docker rm --force keeps");
         scene.Note($"others went on, and the used one was let go, in {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.True(clock.Elapsed < s_soon, $"others waited for {clock.Elapsed}");
 
         await scene.HealAsync();
         Assert.Equal("ok", await scene.One.RunAsync(fresh, "echo ok > /x/f; cat /x/f"));
@@ -138,10 +136,8 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         await Poll.UntilAsync("it writes", async () => await LinesAsync() > 0);
         await scene.Two.CutAsync();
         await Poll.UntilAsync("the others take it for lost", async () => await scene.StateOfAsync(scene.Two) == "lost");
-        var clock = Stopwatch.StartNew();
         Assert.Contains("counts", await scene.Two.DockerAsync("ps"), StringComparison.Ordinal);
         Assert.Contains("the NFS server h0 does not answer", await scene.Two.RefusedAsync($"run --rm --volume {volume}:/x busybox true"), StringComparison.Ordinal);
-        Assert.True(clock.Elapsed < s_soon, $"refused only after {clock.Elapsed}");
         var before = await LinesAsync();
         await scene.HealAsync();
         await Poll.UntilAsync("it goes on writing", async () => await LinesAsync() > before + 3, TimeSpan.FromMinutes(1));

@@ -7,8 +7,6 @@ namespace VolumeManager.EndToEnd.Lab;
 [Collection(Laboratory.Collection)]
 public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
 {
-    static readonly TimeSpan s_soon = TimeSpan.FromSeconds(30);
-
     // Some of the reconciler's, which come every two seconds here.
     static readonly TimeSpan s_passes = TimeSpan.FromSeconds(5);
 
@@ -30,7 +28,6 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         await scene.One.StartVolmanAsync();
         Assert.Contains("h0:/" + volume, await scene.One.DockerAsync($"volume inspect {volume}"), StringComparison.Ordinal);
         scene.Note($"started without the server, and answers, in {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.True(clock.Elapsed < s_soon, $"started only in {clock.Elapsed}");
         Assert.Equal("1", await scene.AskAsync("SELECT sum(count) FROM mounts"));
         await scene.HealAsync();
         Assert.Equal("here", await scene.One.DockerAsync("exec holds cat /x/f"));
@@ -110,7 +107,6 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         await scene.Two.StartAllAsync();
         scene.Note($"volman and the engine run after {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.True(clock.Elapsed < s_soon * 2, $"they run only after {clock.Elapsed}");
         Assert.Contains(volume, await scene.Two.DockerAsync("volume ls --quiet"), StringComparison.Ordinal);
         await scene.HealAsync();
         await scene.Two.DockerAsync("start again");

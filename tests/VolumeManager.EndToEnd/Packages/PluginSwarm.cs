@@ -11,7 +11,7 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
     const string Volume = "plugged-shared";
     static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(90);
 
-    [Theory, InstalledPluginEngine, PluginEngine28]
+    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
     public async Task Tasks_on_all_nodes_share_a_volume_and_a_fresh_node_needs_no_help(EngineKind engine)
     {
         var image = await hosts.ImageAsync();

@@ -8,7 +8,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class Evictions(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster, Cluster28]
+    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
     public async Task What_a_lost_host_held_is_free_when_it_is_evicted(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

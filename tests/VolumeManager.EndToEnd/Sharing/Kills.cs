@@ -17,7 +17,7 @@ public sealed class Kills(SharedClusters clusters, ITestOutputHelper output)
     /// <summary>What a node's user was told: the runs that succeeded, and all volumes that were made in the end.</summary>
     sealed record Acknowledged(IReadOnlyList<string> Runs, IReadOnlyList<string> Volumes, int Failures);
 
-    [Theory, InstalledCluster, Cluster28]
+    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
     public async Task Kills_at_random_points_lose_nothing_that_was_acknowledged(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

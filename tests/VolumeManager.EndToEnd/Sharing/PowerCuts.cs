@@ -9,7 +9,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class PowerCuts(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster, Cluster28]
+    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
     public async Task Mounts_of_the_earlier_boot_are_dropped_and_containers_come_back(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

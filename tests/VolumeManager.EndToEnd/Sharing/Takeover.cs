@@ -10,7 +10,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class Takeover(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster, Cluster28]
+    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
     public async Task Another_host_takes_over_from_one_without_power(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

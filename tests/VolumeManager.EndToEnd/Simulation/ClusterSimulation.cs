@@ -17,9 +17,9 @@ namespace VolumeManager.EndToEnd.Simulation;
 /// </remarks>
 public sealed class ClusterSimulation(ITestOutputHelper output)
 {
-    const int Lanes = 3;
+    const int Lanes = 2;
 
-    static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("VOLMAN_TEST_SEQUENCES"), out var count) ? count : 200;
+    static int Schedules => int.TryParse(Environment.GetEnvironmentVariable("VOLMAN_TEST_SEQUENCES"), out var count) ? count : 60;
 
     static ulong[] Seed => [.. (Environment.GetEnvironmentVariable("VOLMAN_TEST_SEED") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ulong.Parse)];
 
@@ -43,6 +43,7 @@ public sealed class ClusterSimulation(ITestOutputHelper output)
         await Task.Factory.StartNew(
             () => Check.One(config, Prop.ForAll(Simulation.Schedules.Arbitrary, schedule => runs.HoldsAsync(schedule).GetAwaiter().GetResult())),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        runs.ThrowIfNotStarted();
     }
 }
 
