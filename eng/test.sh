@@ -1,29 +1,36 @@
 #!/usr/bin/env bash
-# Sets up everything and runs all checks and tests of Volume Manager.
+# Sets up everything and runs the checks and tests of Volume Manager.
 #
-# usage: eng/test.sh [--unit] [--filter EXPR] [--schedules N]
+# usage: eng/test.sh [--fast | --full | --unit] [--filter EXPR] [--schedules N] [--serial]
+#   --fast         what to run before a commit: build, checks, the unit tests on SQLite and on PostgreSQL,
+#                  and the call sequences of one real engine
+#   (no option)    what every submission must pass: also every end-to-end test on at least one engine, the
+#                  laboratory, packages, plugin, image, rolling upgrade, and 60 random schedules
+#   --full         also both engines everywhere, reproducible builds, arm64, compose, the laboratory's kernel
+#                  from its source, 1,000 schedules, and the program's own time constants
 #   --unit         only tests/VolumeManager.Tests: no engine, no container
 #   --filter EXPR  only the tests that `dotnet test --filter EXPR` picks
-#   --schedules N  how many random schedules the cluster simulation runs (200), and how many random sequences
-#                  the model of one host (60); with --filter 'FullyQualifiedName~ClusterSimulation|FullyQualifiedName~MountModel'
+#   --schedules N  how many random schedules the cluster simulation runs, and how many random sequences the model
+#                  of one host; with --filter 'FullyQualifiedName~ClusterSimulation|FullyQualifiedName~MountModel'
 #                  nothing else. VOLMAN_TEST_SEED replays the schedule whose seed a failure of the simulation printed
+#   --serial       one step and one test at a time, to investigate a failure
 #
-# Run it as root on Debian with the .NET 10 SDK; what else is missing is installed.
-# Full logs are in artifacts/test-logs. The last line is `N passed, N failed, N skipped`;
-# a step that fails (build, format, ...) counts as one failure. TEST_MINUTES (85, and one
-# for every five schedules asked for) is the time after which a test project is stopped,
-# LAB_MINUTES (30) that for building the laboratory (tests/lab), which is kept in ~/.cache/volman.
+# Run it as root on Debian with the .NET 10 SDK. It installs what else is missing.
+# Full logs are in artifacts/test-logs. The last line is `N passed, N failed, N skipped`; a step that fails (build,
+# format, ...) counts as one failure, and so does a skipped test that eng/allowed-skips does not list.
+# TEST_MINUTES (85; 360 with --full; and one for every five schedules asked for) is the time after which the run stops.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=eng/common.sh
 . eng/common.sh
 
-projects=(VolumeManager.Tests VolumeManager.EndToEnd)
-filter=''
-schedules=0
+tier=default filter='' schedules=0 serial=
 while (($#)); do
   case $1 in
-    --unit) projects=(VolumeManager.Tests) ;;
+    --fast | --full | --unit)
+      [ $tier = default ] || fail "--$tier and $1 exclude each other"
+      tier=${1#--}
+      ;;
     --filter)
       filter=${2-}
       [ -n "$filter" ] || fail "--filter needs an expression, for example FullyQualifiedName~Mount"
@@ -32,14 +39,20 @@ while (($#)); do
     --schedules)
       schedules=${2-}
       [[ $schedules =~ ^[1-9][0-9]{0,6}$ ]] || fail "--schedules needs a number, for example 1000"
-      export VOLMAN_TEST_SEQUENCES=$schedules
       shift
       ;;
+    --serial) serial=yes ;;
     -h | --help) header_of "$0" && exit 0 ;;
     *) fail "unknown option $1; see --help" ;;
   esac
   shift
 done
+if [ $tier = full ]; then
+  if ((schedules == 0)); then schedules=1000; fi
+  export VOLMAN_TEST_TIMINGS=real
+fi
+if ((schedules > 0)); then export VOLMAN_TEST_SEQUENCES=$schedules; fi
+: "${TEST_MINUTES:=$(($([ $tier = full ] && echo 360 || echo 85) + schedules / 5))}"
 
 export HOME="${HOME:-/root}"
 LOGS=$ROOT/artifacts/test-logs
@@ -50,17 +63,16 @@ passed=0 failed=0 skipped=0 matched=0
 times=()
 export ENG_TEST_RUN="$$-$RANDOM" # every process of this run carries it in its environment
 
-# Whatever happens, the run ends with nothing left behind and with the closing line.
+# However the run ends, nothing is left behind and the closing line is printed.
 finish() {
-  local code=$?
+  local code=$? name
   trap - EXIT INT TERM HUP
-  if [ -n "$current" ]; then
-    kill -TERM "$current" 2>/dev/null || true
+  for name in "${!process[@]}"; do
+    kill -TERM "${process[$name]}" 2>/dev/null || true
     failed=$((failed + 1))
-    say "stopped before the end"
-  elif ((code != 0 && failed == 0)); then
-    failed=1
-  fi
+    say "$name: stopped before its end"
+  done
+  if ((code != 0 && failed == 0)); then failed=1; fi
   end_leftovers
   if ((${#times[@]})); then
     say
@@ -81,47 +93,77 @@ end_leftovers() {
   local left
   mapfile -t left < <(marked_processes "ENG_TEST_RUN=$ENG_TEST_RUN")
   ((${#left[@]})) || return 0
-  say "ending what the tests left running:"
+  say "stopping what the tests left running:"
   ps -o pid=,args= -p "$(IFS=, && echo "${left[*]}")" | cut -c1-140 || true
   kill -KILL "${left[@]}" 2>/dev/null || true
 }
 
-progress_in() {
-  local tests
-  tests=$(grep -cE '^  (Passed|Failed|Skipped) ' "$1" || true)
-  if ((tests > 0)); then say "$tests tests done"; else tail -n 1 "$1" | sed 's/^ *//' | cut -c1-110; fi
-}
+# Steps run beside each other: `begin` starts one with its own log, `await` waits for it and reports.
+declare -A process=() began=()
+said=0
 
-took() { # took NAME SECONDS
-  times+=("$(printf '%-34s %s' "$1" "$(duration "$2")")")
-}
+log_of() { say "$LOGS/${1//[^a-zA-Z0-9.]/-}.log"; }
 
-# step NAME COMMAND...: one step with its own log; counts a failure and shows the end of the log.
-step() {
-  local name=$1 log started=$SECONDS code=0
-  log=$LOGS/${name//[^a-zA-Z0-9.]/-}.log
+begin() { # begin NAME COMMAND...
+  local name=$1
   shift
   say "==> $name"
-  run "$log" "$@" || code=$?
-  took "$name" $((SECONDS - started))
+  began[$name]=$SECONDS
+  "$@" >"$(log_of "$name")" 2>&1 </dev/null &
+  process[$name]=$!
+  [ -z "$serial" ] || settle "$name"
+}
+
+# Waits until a step is over, and twice a minute says how far all that are running have come.
+settle() {
+  while kill -0 "${process[$1]}" 2>/dev/null; do
+    sleep 0.2
+    if ((SECONDS - said >= 30)); then
+      said=$SECONDS
+      say "    … $(duration $SECONDS): $(progress)"
+    fi
+  done
+}
+
+progress() {
+  local name tests line=''
+  for name in "${!process[@]}"; do
+    kill -0 "${process[$name]}" 2>/dev/null || continue
+    tests=$(grep -cE '^  (Passed|Failed|Skipped) ' "$(log_of "$name")" || true)
+    line+="${line:+; }$name"
+    if ((tests > 0)); then line+=" $tests tests done"; fi
+  done
+  say "$line"
+}
+
+await() { # await NAME: reports the step's end; fails if it failed
+  local name=$1 code=0 took
+  settle "$name"
+  wait "${process[$name]}" || code=$?
+  unset "process[$name]"
+  took=$((SECONDS - began[$name]))
+  times+=("$(printf '%-34s %s' "$name" "$(duration $took)")")
   if ((code == 0)); then
-    say "    done in $(duration $((SECONDS - started)))"
+    say "    $name: done in $(duration $took)"
     return 0
   fi
   failed=$((failed + 1))
-  say "    FAILED (exit code $code), the end of $log:"
-  tail -n 40 "$log" | sed 's/^/    /'
+  say "    $name: FAILED (exit code $code), the end of $(log_of "$name"):"
+  tail -n 40 "$(log_of "$name")" | sed 's/^/    /'
   return 1
 }
 
-must() { step "$@" || exit 1; }
+must() { # must NAME COMMAND...: nothing after it makes sense without it
+  begin "$@"
+  await "$1" || exit 1
+}
 
 # From a running log, what a reader wants at once: each failure with its message, each skip with its reason.
-watch_tests() {
-  awk '
+watch_tests() { # watch_tests NAME
+  awk -v name="$1" '
     /^\[xUnit\.net .*\[SKIP\]$/ { sub(/^\[[^]]*\] */, ""); sub(/ \[SKIP\]$/, ""); skip = $0; next }
-    skip != ""                  { sub(/^\[[^]]*\] */, ""); print "    skipped: " skip ": " $0; fflush(); skip = ""; next }
-    /^  Failed /                { left = 40 }
+    skip != ""                  { sub(/^\[[^]]*\] */, ""); print "    " name ": skipped: " skip ": " $0; fflush(); skip = ""; next }
+    /^  Failed /                { left = 40; print "    " name ":" }
     /^  (Passed|Skipped) |^\[xUnit\.net|^Total tests:|^Test Run|^The active test run/ { left = 0 }
     /^--- End of stack trace/   { next }
     left > 0                    { print "    " (--left > 0 ? substr($0, 1, 400) : "… (the rest is in the log)"); fflush() }'
@@ -131,30 +173,40 @@ counter() { # counter NAME TRX
   sed -n 's/.*<Counters .*\b'"$1"'="\([0-9]*\)".*/\1/p' "$2" | head -n 1
 }
 
-run_tests() { # run_tests PROJECT [SCOPE FILTER]
-  local project=$1 scope=${2-} only=${3-} started=$SECONDS code=0 watcher total=0 good=0 bad=0
-  local name=$project${scope:+.$scope}
-  local log=$LOGS/$name.log trx=$LOGS/$name.trx which=$filter
-  if [ -n "$only" ]; then which="${filter:+($filter)&}$only"; fi
-  local seconds_left=$((${TEST_MINUTES:-$((85 + schedules / 5))} * 60 - SECONDS))
-  local options=(--no-build --configuration Release --results-directory "$LOGS" --logger "trx;LogFileName=$name.trx"
+# Starts a test project. What is already known to be wrong is shown while it runs.
+begin_tests() { # begin_tests NAME PROJECT SCOPE FILTER
+  local name=$1 project=$2 scope=$3 which=$filter trx log
+  log=$(log_of "$name") trx=$(basename "${log%.log}").trx
+  if [ -n "$4" ]; then which="${filter:+($filter)&}$4"; fi
+  local minutes=$((TEST_MINUTES - SECONDS / 60))
+  local options=(--no-build --configuration Release --results-directory "$LOGS" --logger "trx;LogFileName=$trx"
     --logger "console;verbosity=normal" --blame-hang-timeout "$((20 + schedules / 5))m" --blame-hang-dump-type none)
   if [ -n "$which" ]; then options+=(--filter "$which"); fi
-  say "==> tests: $name"
+  if [ -n "$serial" ]; then options+=(-- xUnit.ParallelizeTestCollections=false xUnit.MaxParallelThreads=1); fi
   : >"$log"
-  tail -n +1 -f --pid=$$ "$log" 2>/dev/null > >(watch_tests) &
-  watcher=$!
-  run "$log" env VOLMAN_TEST_SCOPE="$scope" timeout -k 30 $((seconds_left > 60 ? seconds_left : 60)) dotnet test "tests/$project" "${options[@]}" || code=$?
-  sleep 1.2 # tail looks once a second
-  kill "$watcher" 2>/dev/null || true
-  wait "$watcher" 2>/dev/null || true
-  took "tests: $name" $((SECONDS - started))
+  tail -n +1 -f --pid=$$ "$log" 2>/dev/null > >(watch_tests "$name") &
+  watcher[$name]=$!
+  begin "$name" env VOLMAN_TEST_SCOPE="$scope" timeout -k 30 $((minutes > 1 ? minutes : 1))m dotnet test "tests/$project" "${options[@]}"
+}
+declare -A watcher=()
 
+# Waits for a test project and counts. A skip that is not allowed is a failure.
+await_tests() { # await_tests NAME
+  local name=$1 code=0 total=0 good=0 bad=0 log trx others broken='' took
+  log=$(log_of "$name") trx=${log%.log}.trx
+  settle "$name"
+  wait "${process[$name]}" || code=$?
+  unset "process[$name]"
+  took=$((SECONDS - began[$name]))
+  times+=("$(printf '%-34s %s' "$name" "$(duration $took)")")
+  sleep 1.2 # tail looks once a second
+  kill "${watcher[$name]}" 2>/dev/null || true
+  wait "${watcher[$name]}" 2>/dev/null || true
   if [ -f "$trx" ]; then
     total=$(counter total "$trx") good=$(counter passed "$trx") bad=$(counter failed "$trx")
     total=${total:-0} good=${good:-0} bad=${bad:-0}
   fi
-  local others=$((total - good - bad)) broken=''
+  others=$((total - good - bad))
   matched=$((matched + total))
   if ((code == 124 || code == 137)); then
     broken="stopped: no time left"
@@ -167,11 +219,25 @@ run_tests() { # run_tests PROJECT [SCOPE FILTER]
   fi
   if [ -n "$broken" ]; then
     bad=$((bad + 1))
-    say "    FAILED: $broken; the end of $log:"
+    say "    $name: FAILED: $broken; the end of $log:"
     tail -n 15 "$log" | cut -c1-400 | sed 's/^/    /'
   fi
+  local surprises=()
+  mapfile -t surprises < <(unlisted_skips "$trx")
+  if ((${#surprises[@]})); then
+    bad=$((bad + ${#surprises[@]})) others=$((others - ${#surprises[@]}))
+    say "    $name: FAILED: skipped, and eng/allowed-skips does not list them:"
+    printf '      %s\n' "${surprises[@]}"
+  fi
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + others))
-  say "    $good passed, $bad failed, $others skipped in $(duration $((SECONDS - started)))"
+  say "    $name: $good passed, $bad failed, $others skipped in $(duration $took)"
+}
+
+# The skipped tests of a run whose names no line of eng/allowed-skips begins with.
+unlisted_skips() { # unlisted_skips TRX
+  [ -f "$1" ] || return 0
+  { grep -o '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*>' "$1" || true; } | sed 's/.* testName="\([^"]*\)".*/\1/' | sort |
+    awk 'NR == FNR { if ($1 !~ /^#/ && NF) allowed[$1]; next } { for (name in allowed) if (index($0, name) == 1) next; print }' eng/allowed-skips -
 }
 
 pending_model_changes() {
@@ -181,63 +247,61 @@ pending_model_changes() {
   done
 }
 
+restore() { dotnet tool restore && dotnet restore; }
+
+# As packages have it: what users run is what is tested.
+publish() {
+  rm -rf artifacts/volman
+  dotnet publish src/VolumeManager --configuration Release -p:PublishProfile=Package --output artifacts/volman
+}
+
 use_dotnet
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive VOLMAN_BIN=$ROOT/artifacts/volman/volman
+engine28=${VOLMAN_E2E_ENGINE_ROOT_28:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/engine-28}
+export VOLMAN_E2E_ENGINE_ROOT_28=$engine28
+
 must "Debian packages" install_missing docker dockerd containerd containerd-shim-runc-v2 runc iptables busybox-static \
   libsqlite3.so.0 sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs curl docker-registry \
   systemd-nspawn lintian
-if [[ " ${projects[*]} " == *EndToEnd* ]] && [ -z "${VOLMAN_E2E_ENGINE_ROOT_28-}" ]; then
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/volman/engine-28
-  step_failed=0
-  say "==> Docker 28.5 in $cache"
-  run "$LOGS/engine-28.log" eng/engine-root.sh "$cache" || step_failed=1
-  sed 's/^/    /' <(tail -n 3 "$LOGS/engine-28.log")
-  if ((step_failed)); then say "    going on without it: its tests are skipped"; else export VOLMAN_E2E_ENGINE_ROOT_28=$cache; fi
+
+# Sharing and its kin use one engine in a run, and the other one in the next commit's.
+if [ $tier != full ]; then
+  VOLMAN_E2E_ALTERNATE=$([ $(($(git rev-list --count HEAD) % 2)) = 0 ] && echo Installed || echo Docker28)
+  export VOLMAN_E2E_ALTERNATE
 fi
-lab_build=
-if [[ " ${projects[*]} " == *EndToEnd* ]] && ! tests/lab/lab path >/dev/null 2>&1; then
-  # Hosts with kernels of their own, for NFS. The first time it takes some ten minutes, beside the steps that do not need them, and behind these.
-  say "==> laboratory: begun"
-  nice -n 19 timeout -k 10 "${LAB_MINUTES:-30}m" tests/lab/lab build >"$LOGS/laboratory.log" 2>&1 </dev/null &
-  lab_build=$! lab_started=$SECONDS
+if [ $tier != unit ]; then begin "Docker 28.5" eng/engine-root.sh "$engine28"; fi
+# Hosts with kernels of their own, for NFS.
+if [ $tier = default ] || [ $tier = full ]; then begin laboratory tests/lab/lab build; fi
+
+must "restore" restore
+must "build" dotnet build --no-restore --configuration Release
+if [ $tier != unit ]; then begin "publish" publish; fi
+begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
+# The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
+begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
+
+if [ $tier != unit ]; then
+  await "publish" || exit 1
+  await "Docker 28.5" || exit 1
+  if [ $tier != fast ]; then await laboratory || exit 1; fi
+  case $tier in
+    fast) begin_tests "end to end" VolumeManager.EndToEnd '' '(Tier!=full)&(FullyQualifiedName~CallSequences|FullyQualifiedName~EndToEnd.Volumes)' ;;
+    full) begin_tests "end to end" VolumeManager.EndToEnd '' '' ;;
+    *) begin_tests "end to end" VolumeManager.EndToEnd '' 'Tier!=full' ;;
+  esac
 fi
-
-await_laboratory() {
-  [ -n "$lab_build" ] || return 0
-  say "==> laboratory"
-  local code=0
-  while kill -0 "$lab_build" 2>/dev/null; do
-    say "    $(duration $((SECONDS - lab_started)))  $(tail -n 1 "$LOGS/laboratory.log" | cut -c1-110)"
-    for _ in {1..30}; do if kill -0 "$lab_build" 2>/dev/null; then sleep 1; fi; done
-  done
-  wait "$lab_build" || code=$?
-  lab_build=
-  took laboratory $((SECONDS - lab_started))
-  sed 's/^/    /' <(tail -n 3 "$LOGS/laboratory.log")
-  ((code == 0)) && return 0
-  VOLMAN_E2E_NO_LAB="The laboratory cannot be built: $( ((code == 124)) && say "it took more than ${LAB_MINUTES:-30} minutes" || tail -n 1 "$LOGS/laboratory.log")"
-  export VOLMAN_E2E_NO_LAB
-  say "    going on without it: its tests are skipped"
-}
-
-must "dotnet tool restore" dotnet tool restore
-must "dotnet restore" dotnet restore
-must "dotnet build" dotnet build --no-restore --configuration Release
-step "dotnet format" dotnet format --verify-no-changes --no-restore || true
-rm -rf artifacts/volman
-# As packages have it: what users run is what is tested.
-must "dotnet publish" dotnet publish src/VolumeManager --configuration Release -p:PublishProfile=Package --output artifacts/volman
-step "pending model changes" pending_model_changes || true
-
-export VOLMAN_BIN=$ROOT/artifacts/volman/volman
-for project in "${projects[@]}"; do
-  if [ "$project" = VolumeManager.EndToEnd ]; then await_laboratory; fi
-  run_tests "$project"
-  # The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
-  if [ "$project" = VolumeManager.Tests ]; then
-    run_tests "$project" global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
-  fi
-done
+# After the publish, which compiles into the same folders.
+begin "pending model changes" pending_model_changes
+await "pending model changes" || true
+begin "format" dotnet format --verify-no-changes --no-restore
+await_tests "unit tests, SQLite"
+await_tests "unit tests, PostgreSQL"
+await "format" || true
+if [ $tier != unit ]; then await_tests "end to end"; fi
+if [ $tier = full ]; then
+  begin "kernel from source" tests/lab/lab check-kernel
+  await "kernel from source" || true
+fi
 if ((matched == 0)); then
   say "no test ran"
   failed=$((failed + 1))
