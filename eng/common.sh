@@ -108,6 +108,7 @@ package_of() {
     dropbearkey) say dropbear-bin ;;
     systemd-nspawn) say systemd-container ;;
     postgres | psql) say postgresql ;;
+    qemu-aarch64-static) say qemu-user-static ;;
     *) say "$1" ;;
   esac
 }
