@@ -30,7 +30,11 @@ public sealed class Arm64Package(ITestOutputHelper output) : IDisposable
         await using var machine = new Machine(new MachineFolder(), "/", "arm64", []);
         await machine.BootAsync();
         var folder = machine.Folder;
-        string[] serve = ["serve", "--socket", folder["volman.sock"], "--admin-socket", folder["admin.sock"], "--state-dir", folder["state"], "--mount-root", folder["mnt"], "--data-root", folder["volumes"]];
+        string[] serve =
+        [
+            "serve", "--socket", folder["volman.sock"], "--admin-socket", folder["admin.sock"], "--state-dir", folder["state"],
+            "--mount-root", folder["mnt"], "--data-root", folder["volumes"],
+        ];
         using var daemon = await machine.StartAsync("volman", [Emulator, "-L", libraries, program, .. serve]);
         await daemon.UntilLoggedAsync("volman ready", s_patience);
         try

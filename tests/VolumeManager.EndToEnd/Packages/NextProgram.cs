@@ -16,7 +16,8 @@ internal static class NextProgram
         foreach (var file in Directory.EnumerateFiles(DaemonBinary.Folder))
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         var dependencies = Path.Combine(folder, "volman.deps.json");
-        File.WriteAllText(dependencies, File.ReadAllText(dependencies).Replace($"\"volman/{ReleaseTools.Version}\"", $"\"volman/{Version}\"", StringComparison.Ordinal));
+        var text = File.ReadAllText(dependencies);
+        File.WriteAllText(dependencies, text.Replace($"\"volman/{ReleaseTools.Version}\"", $"\"volman/{Version}\"", StringComparison.Ordinal));
         foreach (var assembly in new[] { "volman.dll", "VolumeManager.Core.dll" })
             Replace(Path.Combine(folder, assembly), AttributeBlob(ReleaseTools.Version), AttributeBlob(Version));
     }

@@ -27,8 +27,11 @@ public sealed class ReleaseBefore
 
     static Task<Command> GitAsync(params IEnumerable<string> arguments) => ReleaseTools.GitAsync(ReleaseTools.Tree, arguments);
 
-    static async Task<string> BuildAsync() => (await ReleaseTools.BuildingAsync(
-        ReleaseTools.Tree, Path.Combine(ReleaseTools.Tree, "tests/VolumeManager.EndToEnd/Packages/release-before.sh"), await CommitAsync())).MustSucceed().Output.Split('\n')[^1];
+    static async Task<string> BuildAsync()
+    {
+        var script = Path.Combine(ReleaseTools.Tree, "tests/VolumeManager.EndToEnd/Packages/release-before.sh");
+        return (await ReleaseTools.BuildingAsync(ReleaseTools.Tree, script, await CommitAsync())).MustSucceed().Output.Split('\n')[^1];
+    }
 }
 
 [CollectionDefinition(ReleaseBefore.Collection)]

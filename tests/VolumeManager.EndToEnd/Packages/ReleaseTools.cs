@@ -22,7 +22,8 @@ internal static class ReleaseTools
     public static string Tree { get; } = DaemonBinary.RepositoryRoot();
 
     /// <summary>The version of the tree.</summary>
-    public static string Version { get; } = XDocument.Load(Path.Combine(Tree, "Directory.Build.props")).Descendants("Version").Single().Value;
+    public static string Version { get; } =
+        XDocument.Load(Path.Combine(Tree, "Directory.Build.props")).Descendants("Version").Single().Value;
 
     /// <summary>The SDK's `dotnet` in a folder.</summary>
     public static Task<Command> DotnetAsync(string folder, params IEnumerable<string> arguments) =>

@@ -106,7 +106,8 @@ public sealed class SchemaTests
         await using var db = host.OpenCatalog();
         var version = await db.Database.SqlQueryRaw<string>("SELECT sqlite_version() AS Value").SingleAsync();
         Assert.True(Version.Parse(version) >= new Version(3, 51, 3), version);
-        var libraries = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line)).Where(name => name.Contains("sqlite3.so", StringComparison.Ordinal)).Distinct();
+        var libraries = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line))
+            .Where(name => name.Contains("sqlite3.so", StringComparison.Ordinal)).Distinct();
         Assert.Equal(["libe_sqlite3.so"], libraries);
     }
 
