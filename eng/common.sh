@@ -26,6 +26,20 @@ version_of_tree() {
   say "$version"
 }
 
+# is_program DIR ARCH VERSION: fails unless DIR holds what the publish profile Package makes, for that architecture.
+is_program() {
+  local machine
+  [ -e "$1/libcoreclr.so" ] || fail "$1 is no volman that runs without .NET: make it with dotnet publish -p:PublishProfile=Package"
+  # elf(5): the machine is in the bytes from 18 on.
+  case $(od -An -tx1 -j18 -N2 "$1/volman") in
+    *3e\ 00*) machine=amd64 ;;
+    *b7\ 00*) machine=arm64 ;;
+    *) machine=unknown ;;
+  esac
+  [ "$machine" = "$2" ] || fail "$1 is for $machine, not $2: publish it with --arch ${2/amd64/x64}"
+  grep -qF "\"volman/$3\"" "$1/volman.deps.json" || fail "$1 is not volman $3: publish it again"
+}
+
 # run LOG COMMAND...: waits for the command with its output in LOG and says every half minute how far it is.
 current='' # the process that is waited for
 run() {
@@ -94,6 +108,7 @@ package_of() {
     dropbearkey) say dropbear-bin ;;
     systemd-nspawn) say systemd-container ;;
     postgres | psql) say postgresql ;;
+    qemu-aarch64-static) say qemu-user-static ;;
     *) say "$1" ;;
   esac
 }

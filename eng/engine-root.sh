@@ -17,7 +17,7 @@ case ${1-} in
 esac
 dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/engine-28}
 suite=forky
-contents=docker.io,docker-cli,docker-compose,iptables,busybox-static,ca-certificates,procps,libstdc++6,libssl3t64,libsqlite3-0,tzdata
+contents=docker.io,docker-cli,docker-compose,iptables,busybox-static,ca-certificates,procps,libstdc++6,libssl3t64,tzdata
 
 engine_in() { say "$(chroot "$1" dockerd --version | sed 's/,.*//'), $(du -shx "$1" | cut -f1), in $1"; }
 

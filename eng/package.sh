@@ -5,8 +5,8 @@
 #   --arch ARCH        amd64 or arm64; that of this machine if not given
 #   --output DIR       artifacts/packages if not given
 #   --version VERSION  another version than that of Directory.Build.props
-#   --program DIR      a folder that `dotnet publish src/VolumeManager -c Release -p:PublishProfile=Package -o DIR` has made
-#                      already; without it that is done here
+#   --program DIR      the folder that `dotnet publish src/VolumeManager -c Release -p:PublishProfile=Package -o DIR` has
+#                      made for ARCH; if not given, package.sh publishes by itself, with exactly the locked packages
 #
 # DIR/volman_VERSION_ARCH.deb      apt install ./volman_VERSION_ARCH.deb
 # DIR/volman_VERSION_ARCH.tar.gz   unpack it and run its install.sh
@@ -57,14 +57,13 @@ mkdir -p "$deb/DEBIAN"
 publish() { # publish DIR ARGUMENTS...
   local log=$work/publish.log
   dotnet publish src/VolumeManager --configuration Release --artifacts-path "$work/build" --output "$@" \
-    -p:Version="$version" >"$log" 2>&1 || {
+    -p:Version="$version" -p:RestoreLockedMode=true >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     fail "dotnet publish failed: see above"
   }
 }
 if [ -n "$program" ]; then
-  [ "$("$program/volman" --version)" = "$version" ] || fail "$program/volman is not volman $version: publish it anew"
-  [ -e "$program/libcoreclr.so" ] || fail "$program needs .NET on the host: publish it with -p:PublishProfile=Package"
+  is_program "$program" "$arch" "$version"
   mkdir -p "$deb/usr/lib"
   cp -R "$program" "$deb/usr/lib/volman"
 else
@@ -78,7 +77,6 @@ chmod 755 "$deb/usr/lib/volman/volman"
 # What the command line tells of itself needs a program that runs here.
 volman=$deb/usr/lib/volman/volman
 if [ "$arch" != "$(dpkg --print-architecture)" ]; then
-  rm -rf "$work/build"
   publish "$work/here"
   volman=$work/here/volman
 fi

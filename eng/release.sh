@@ -93,14 +93,14 @@ for deb in "$release"/*.deb; do
   arch=$(dpkg-deb --field "$deb" Architecture)
   # Of the files that users get, not of a build like it.
   dpkg-deb --extract "$deb" "$work/$arch"
-  dotnet run --project eng/Sbom --configuration Release -- "$work/$arch/usr/lib/volman" --depends "$(dpkg-deb --field "$deb" Depends)" >"$release/volman_${version}_$arch.cdx.json"
+  dotnet run --project eng/Sbom --configuration Release -p:RestoreLockedMode=true -- "$work/$arch/usr/lib/volman" --depends "$(dpkg-deb --field "$deb" Depends)" >"$release/volman_${version}_$arch.cdx.json"
 done
 
 say "==> schema"
 (
   cd migrations/VolumeManager.Migrations.Postgres
   dotnet tool restore >"$work/ef.log" &&
-    dotnet restore >>"$work/ef.log" &&
+    dotnet restore --locked-mode >>"$work/ef.log" &&
     dotnet ef migrations script --idempotent --configuration Release --output "$release/volman_${version}_schema.sql" >>"$work/ef.log"
 ) || {
   tail -n 20 "$work/ef.log" >&2
@@ -109,7 +109,8 @@ say "==> schema"
 
 if $image; then
   arch=$(docker version --format '{{.Server.Arch}}') || fail "no engine answers: start Docker, or set DOCKER_HOST"
-  eng/image.sh
+  # The program of the package, if there is one for this engine: a release has one build of it.
+  eng/image.sh $([ -e "$work/$arch" ] && say --program "$work/$arch/usr/lib/volman")
   docker save "volman:$version" | gzip -9n >"$release/volman_${version}_$arch.image.tar.gz"
   plugin/build.sh --image "volman:$version" --output "$work/plugin"
   tar --create --sort=name --numeric-owner --directory "$work/plugin" config.json rootfs | gzip -9n >"$release/volman_${version}_$arch.plugin.tar.gz"

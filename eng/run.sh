@@ -145,7 +145,7 @@ trap 'exit 143' TERM HUP
 
 head_of "What is missing on this machine"
 use_dotnet
-things=(docker dockerd containerd containerd-shim-runc-v2 runc busybox-static libsqlite3.so.0 curl ps nsenter)
+things=(docker dockerd containerd containerd-shim-runc-v2 runc busybox-static curl ps nsenter)
 if grep -qsx Y /sys/module/apparmor/parameters/enabled; then things+=(apparmor_parser); fi
 if ! run "$work/packages.log" install_missing "${things[@]}"; then
   tail -n 20 "$work/packages.log" >&2

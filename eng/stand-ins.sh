@@ -32,7 +32,13 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/volman/stand-ins
 made_by=$(cat "${BASH_SOURCE[0]}" <(command -v dotnet >/dev/null && dotnet --version) | sha256sum | cut -c1-12)
 work=''
 
-path_of() { say "$cache/$(tr '/:' '--' <<<"${1##*/}")-$made_by"; }
+# The SDK's holds the packages, so it is another with other packages.
+path_of() {
+  local name hash=$made_by
+  name=$(tr '/:' '--' <<<"${1##*/}")
+  if [[ $1 == */sdk:* ]]; then hash=$(cat <(say "$made_by") "$ROOT"/{src,migrations}/*/*.lock.json | sha256sum | cut -c1-12); fi
+  say "$cache/$name-$hash"
+}
 
 # debian TAR PACKAGE,... [HOOK]: as small as the official slim images, which leave out the same files, and whose apt
 # keeps neither packages nor caches. HOOK runs at the end, its $1 is the root.
@@ -89,7 +95,7 @@ packages_of_a_build() {
   mkdir "$copy"
   tar -C "$ROOT" --exclude=bin --exclude=obj -cf - global.json Directory.Build.props Directory.Packages.props src migrations | tar -C "$copy" -xf -
   # Packages are copied where they are already. NuGet calls such a folder a fallback, and takes it for as good as a registry's.
-  dotnet restore "$copy/src/VolumeManager" --runtime "$runtime" -p:PublishProfile=Package --packages "$1" >"$work/restore.log" 2>&1 ||
+  dotnet restore "$copy/src/VolumeManager" -p:RuntimeIdentifier="$runtime" -p:PublishProfile=Package --locked-mode --packages "$1" >"$work/restore.log" 2>&1 ||
     { tail -n 20 "$work/restore.log" >&2 && fail "the packages of a build cannot be restored: see above"; }
 }
 

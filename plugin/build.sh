@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes the managed plugin: an image's root file system and plugin/config.json, by `docker plugin create`.
 #
-# usage: plugin/build.sh [--image IMAGE] [--arch ARCH] [--name NAME] [--tag TAG] [--output DIR] [--push]
+# usage: plugin/build.sh [--image IMAGE] [--program DIR] [--arch ARCH] [--name NAME] [--tag TAG] [--output DIR] [--push]
 #   --image IMAGE  an image of volman that the engine has; if not given, eng/image.sh builds one
+#   --program DIR  the published folder that eng/image.sh --program takes, for ARCH
 #   --arch ARCH    amd64 or arm64, for which the image is to be built; the engine's own if not given
 #   --name NAME    the plugin's name, with its registry if it is to be pushed; volman if not given
 #   --tag TAG      its tag; VERSION-ARCH (0.1.0-amd64) if not given, for a tag of a plugin has one architecture.
@@ -15,10 +16,10 @@ set -euo pipefail
 # shellcheck source=eng/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
-image='' arch='' name=volman tag='' output='' push=false
+image='' program='' arch='' name=volman tag='' output='' push=false
 while (($#)); do
   case $1 in
-    --image | --arch | --name | --tag | --output)
+    --image | --program | --arch | --name | --tag | --output)
       [ -n "${2-}" ] || fail "$1 needs a value; see --help"
       declare "${1#--}=$2"
       shift
@@ -29,6 +30,7 @@ while (($#)); do
   esac
   shift
 done
+[ -z "$image" ] || [ -z "$program" ] || fail "--image and --program exclude each other: the image has its program already"
 require_root
 docker version >/dev/null || fail "no Docker engine answers: start one, or name it with DOCKER_HOST"
 
@@ -44,7 +46,7 @@ trap 'exit 130' INT TERM HUP
 version=$(version_of_tree)
 if [ -z "$image" ]; then
   here=$(docker version --format '{{.Server.Arch}}')
-  "$ROOT/eng/image.sh" --platform "linux/${arch:=$here}"
+  "$ROOT/eng/image.sh" --platform "linux/${arch:=$here}" ${program:+--program "$program"}
   image=volman:$version
   if [ "$arch" != "$here" ]; then image+=-$arch; fi
 fi

@@ -23,8 +23,8 @@ fail() {
 }
 
 install_all() {
-  for needed in libssl.so.3 libsqlite3.so.0 libstdc++.so.6; do
-    PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$needed" || fail "the library $needed is missing: install it (Debian: libssl3, libsqlite3-0, libstdc++6), then run this again"
+  for needed in libssl.so.3 libstdc++.so.6; do
+    PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$needed" || fail "the library $needed is missing: install it (Debian: libssl3, libstdc++6), then run this again"
   done
   if dpkg-query -s volman 2>/dev/null | grep -q '^Status: .* installed$'; then fail "volman is installed from its Debian package: upgrade that, or remove it first"; fi
 

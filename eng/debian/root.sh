@@ -2,9 +2,9 @@
 # Makes the root file system of a Debian 12 machine with systemd and an engine, in which the package is tested.
 #
 # usage: eng/debian/root.sh [DIR]
-#   DIR  where it shall be; ${XDG_CACHE_HOME:-~/.cache}/volman/debian-12 if not given
+#   DIR  where it shall be; ${XDG_CACHE_HOME:-~/.cache}/volman/debian-12-HASH if not given, HASH being that of its contents
 #
-# Made once: a finished DIR is left as it is; remove it to make it anew. The last line is where it is.
+# Made once: a finished DIR is left as it is; remove it to make it again. The last line is where it is.
 set -euo pipefail
 # shellcheck source=eng/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -13,8 +13,8 @@ case ${1-} in
   -h | --help) header_of "$0" && exit 0 ;;
   -*) fail "unknown option $1; see --help" ;;
 esac
-dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/debian-12}
-contents=systemd,systemd-sysv,dbus,docker.io,iptables,busybox-static,procps,curl,ca-certificates,libsqlite3-0,libssl3,libstdc++6,groff,man-db,bash-completion,zsh,fish
+contents=systemd,systemd-sysv,dbus,docker.io,iptables,busybox-static,procps,curl,ca-certificates,libssl3,libstdc++6,groff,man-db,bash-completion,zsh,fish
+dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/debian-12-$(printf %s "$contents" | sha256sum | cut -c1-12)}
 
 require_root
 mkdir -p "$(dirname "$dir")"

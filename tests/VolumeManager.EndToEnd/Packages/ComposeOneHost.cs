@@ -20,10 +20,11 @@ public sealed class ComposeOneHost(ImageBuilds builds, ITestOutputHelper output)
     }
 
     [Theory]
+    [Trait("Tier", "full")]
     [Builder(EngineKind.Docker28)]
     public async Task The_demonstration_of_one_host_shows_what_it_says_and_finds_its_volume_after_down_and_up(EngineKind kind)
     {
-        var engine = await builds.BuiltAsync(kind, output);
+        var engine = await builds.CompiledAsync(kind, output);
         try
         {
             // It builds what is not there, as for a user who has nothing but the files.

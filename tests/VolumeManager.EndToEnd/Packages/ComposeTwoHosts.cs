@@ -20,9 +20,10 @@ public sealed class ComposeTwoHosts(ImageBuilds builds, ITestOutputHelper output
         """;
 
     [ComposeLabFact]
+    [Trait("Tier", "full")]
     public async Task The_demonstration_of_two_hosts_shares_a_volume_and_finds_all_after_down_and_up()
     {
-        var engine = await builds.BuiltAsync(EngineKind.Docker28, output);
+        var engine = await builds.CompiledAsync(EngineKind.Docker28, output);
         var clock = Stopwatch.StartNew();
         await engine.TakeInAsync("postgres:17");
         (await engine.ComposeAsync(s_patience, "--profile", "cluster", "build")).MustSucceed();

@@ -23,7 +23,7 @@ public sealed class DebianArchives(DebianPackages packages, ITestOutputHelper ou
         var container = await DebianContainer.StartAsync(machine, "counts", "shop");
 
         output.WriteLine(await InstallAsync(machine, next));
-        Assert.Equal("1", await machine.ShAsync($"volman status --output json | grep -c '\"version\":\"{DebianPackages.NextVersion}\"'"));
+        Assert.Equal("1", await machine.ShAsync($"volman status --output json | grep -c '\"version\":\"{NextProgram.Version}\"'"));
         await container.HasNeverNoticedAsync();
 
         var said = await RemoveAsync(machine, next);

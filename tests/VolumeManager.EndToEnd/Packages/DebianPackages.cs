@@ -3,13 +3,10 @@ using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 
-/// <summary>What eng/package.sh makes of this source, built once for all tests that use it: a build takes a minute.</summary>
+/// <summary>The packages that eng/package.sh makes of the program under test, made once for all tests that use them.</summary>
 public sealed class DebianPackages : IDisposable
 {
     public const string Collection = "Debian packages";
-
-    /// <summary>Higher than any version of this source.</summary>
-    internal const string NextVersion = "99.0.0";
 
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(9);
 
@@ -21,7 +18,7 @@ public sealed class DebianPackages : IDisposable
     public DebianPackages()
     {
         _current = new(() => BuildAsync(Repository, Path.Combine(_folder.FullName, "current"), "--program", DaemonBinary.Folder));
-        _next = new(() => BuildAsync(Repository, Path.Combine(_folder.FullName, "next"), "--version", NextVersion));
+        _next = new(BuildNextAsync);
     }
 
     internal static string Repository { get; } = DaemonBinary.RepositoryRoot();
@@ -38,6 +35,13 @@ public sealed class DebianPackages : IDisposable
     {
         (await Command.RunAsync(s_patience, Path.Combine(repository, "eng/package.sh"), ["--output", output, .. options])).MustSucceed();
         return new DebianBuild(Directory.GetFiles(output, "*.deb").Single(), Directory.GetFiles(output, "*.tar.gz").Single());
+    }
+
+    Task<DebianBuild> BuildNextAsync()
+    {
+        var program = Path.Combine(_folder.FullName, "next-program");
+        NextProgram.WriteTo(program);
+        return BuildAsync(Repository, Path.Combine(_folder.FullName, "next"), "--version", NextProgram.Version, "--program", program);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -12,7 +12,7 @@ internal sealed class ImageEngine : IAsyncDisposable
 {
     const string WayOut = "slirp4netns";
     const string NameServer = "10.0.2.3"; // slirp4netns answers there
-    const string BaseSdk = "mcr.microsoft.com/dotnet/sdk:10.0";
+    public const string BaseSdk = "mcr.microsoft.com/dotnet/sdk:10.0";
     const string Base = "debian:trixie-slim";
     static readonly TimeSpan s_starts = TimeSpan.FromMinutes(2);
     static readonly TimeSpan s_takesIn = TimeSpan.FromMinutes(12);
@@ -48,7 +48,7 @@ internal sealed class ImageEngine : IAsyncDisposable
             await engine._machine.BootAsync();
             await engine.OpenWayOutAsync();
             await engine.StartDockerAsync();
-            await engine.TakeInAsync(Base, BaseSdk);
+            await engine.TakeInAsync(Base);
             return engine;
         }
         catch

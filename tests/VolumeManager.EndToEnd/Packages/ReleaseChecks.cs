@@ -1,4 +1,3 @@
-using System.Xml.Linq;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Machines;
 
@@ -11,7 +10,7 @@ public sealed class ReleaseChecks : IDisposable
 
     string Tree => _folder["tree"];
 
-    static string Version => XDocument.Load(Path.Combine(ReleaseTools.Tree, "Directory.Build.props")).Descendants("Version").Single().Value;
+    static string Version => ReleaseTools.Version;
 
     [Fact]
     public async Task The_program_and_the_changelog_have_the_version_of_the_tree()

@@ -100,6 +100,18 @@ public sealed class SchemaTests
     }
 
     [Fact]
+    public async Task The_catalog_is_kept_by_the_bundled_SQLite_which_has_the_fix_of_the_WAL_reset_bug()
+    {
+        await using var host = await TestHost.StartNewAsync();
+        await using var db = host.OpenCatalog();
+        var version = await db.Database.SqlQueryRaw<string>("SELECT sqlite_version() AS Value").SingleAsync();
+        Assert.True(Version.Parse(version) >= new Version(3, 51, 3), version);
+        var libraries = File.ReadLines("/proc/self/maps").Select(line => Path.GetFileName(line))
+            .Where(name => name.Contains("sqlite3.so", StringComparison.Ordinal)).Distinct();
+        Assert.Equal(["libe_sqlite3.so"], libraries);
+    }
+
+    [Fact]
     public async Task A_catalog_that_cannot_be_opened_makes_no_engine_forget_a_volume()
     {
         await using var host = await TestHost.StartNewAsync();
