@@ -49,7 +49,7 @@ internal static partial class ServeCommand
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
         var api = new VolumeDriverApi(opening.Task, settings, engine, logs.CreateLogger<VolumeDriverApi>());
-        var gate = new AccessGate(opening.Task, logs.CreateLogger<AccessGate>());
+        var gate = new AccessGate(opening.Task, settings.Timings, logs.CreateLogger<AccessGate>());
         var admin = new AdminApi(opening.Task, gate, logs.CreateLogger<AdminApi>());
         app.Run(http => AdminConnection.Of(http) is not null ? admin.HandleAsync(http) : api.HandleAsync(http));
         app.Lifetime.ApplicationStopping.Register(() =>

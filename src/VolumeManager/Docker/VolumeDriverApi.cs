@@ -16,7 +16,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
 {
     // Below the engine's own 120 s and 60 s: it should hear our reason, and a Mount that it gave up on would never be unmounted.
     readonly TimeSpan _longDeadline = settings.CallDeadline;
-    readonly TimeSpan _deadline = TimeSpan.FromTicks(Math.Min(settings.CallDeadline.Ticks, TimeSpan.FromSeconds(50).Ticks));
+    readonly TimeSpan _deadline = TimeSpan.FromTicks(Math.Min(settings.CallDeadline.Ticks, settings.Timings.ShortCall.Ticks));
     readonly bool _isGlobal = settings.Database.Length > 0;
 
     // Engines send 64 hexadecimal digits.
