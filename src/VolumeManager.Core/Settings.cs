@@ -101,8 +101,8 @@ internal sealed record Settings
     /// <summary>How long after an engine's start mounts of its dead predecessor are kept that nothing holds.</summary>
     public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>For how long a host's word holds that it looks after the trash of all; shorter only in tests.</summary>
-    internal TimeSpan JanitorTime { get; init; } = TimeSpan.FromMinutes(5);
+    /// <summary>Waits and pauses that are no settings; shorter only in tests.</summary>
+    internal Timings Timings { get; init; } = Timings.Real;
 
     /// <summary>The API socket of this host's engine, which nobody but the doctor asks.</summary>
     public string EngineSocket { get; init; } = "/var/run/docker.sock";

@@ -11,18 +11,18 @@ internal sealed partial class CatalogFile : IDisposable
     readonly SemaphoreSlim _flushing = new(1);
     readonly ILogger _log;
 
-    CatalogFile(string path, ILogger log)
+    CatalogFile(string path, Timings timings, ILogger log)
     {
         Path = path;
         _log = log;
-        _writer = new CatalogWriter(() => SqliteCatalog.Open(path), log);
+        _writer = new CatalogWriter(() => SqliteCatalog.Open(path, timings), timings.SqliteStop, log);
     }
 
     internal string Path { get; }
 
     /// <summary>Opens the file, which is made when it is missing, brings its schema up to date, and lets <paramref name="load"/> read it.</summary>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off.</exception>
-    internal static async Task<CatalogFile> OpenAsync(string path, bool migrate, Func<CatalogConnection, Task> load, ILogger log)
+    internal static async Task<CatalogFile> OpenAsync(string path, bool migrate, Timings timings, Func<CatalogConnection, Task> load, ILogger log)
     {
         // SQLite gives its journal the mode of the database.
         new FileStream(path, new FileStreamOptions
@@ -31,10 +31,10 @@ internal sealed partial class CatalogFile : IDisposable
             Access = FileAccess.ReadWrite,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }).Dispose();
-        using var db = SqliteCatalog.Open(path);
+        using var db = SqliteCatalog.Open(path, timings);
         await SqliteCatalog.MigrateAsync(db, path, migrate);
         await load(db);
-        return new CatalogFile(path, log);
+        return new CatalogFile(path, timings, log);
     }
 
     /// <summary>Applies a change; when the task completes it is on disk.</summary>

@@ -14,14 +14,17 @@ internal sealed partial class CatalogWriter : IDisposable
 
     readonly BlockingCollection<Change> _queue = [];
     readonly Func<CatalogConnection> _open;
+    readonly TimeSpan _stopTime;
     readonly ILogger _log;
     readonly Thread _thread;
     CatalogConnection? _db;
 
     /// <param name="open">Opens a connection; called again after a failure.</param>
-    internal CatalogWriter(Func<CatalogConnection> open, ILogger log)
+    /// <param name="stopTime">How long <see cref="Dispose"/> waits for what is queued.</param>
+    internal CatalogWriter(Func<CatalogConnection> open, TimeSpan stopTime, ILogger log)
     {
         _open = open;
+        _stopTime = stopTime;
         _log = log;
         _thread = new Thread(Run) { IsBackground = true, Name = "catalog" };
         _thread.Start();
@@ -124,7 +127,7 @@ internal sealed partial class CatalogWriter : IDisposable
     {
         _queue.CompleteAdding();
         // A disk that hangs must not keep the process from ending: what is not written then was not acknowledged.
-        if (!_thread.Join(TimeSpan.FromSeconds(2))) return;
+        if (!_thread.Join(_stopTime)) return;
         _db?.Dispose();
         _queue.Dispose();
     }

@@ -39,7 +39,7 @@ internal sealed partial class ClusterCatalog
     internal override async Task UntilHeardAsync(DateTime since, Func<string, string> whyNot, CancellationToken cancellation)
     {
         // A live host hears with its next heartbeat, and its next one tells that it has heard.
-        for (; ; await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation))
+        for (; ; await Task.Delay(Timings.HeardPause, cancellation))
         {
             var unheard = new List<(string Name, string State)>();
             await _database.ReadAsync(SharedVolumeRows.NotHeard(_host.Id, since), row => unheard.Add((row.GetString(0), row.GetString(1))), cancellation);

@@ -14,13 +14,6 @@ namespace VolumeManager.Catalog;
 /// </summary>
 internal sealed partial class ClusterCatalog : VolumeCatalog
 {
-    // Another server takes over within some seconds; a single one that is away may stay so.
-    static readonly TimeSpan s_failoverTime = TimeSpan.FromSeconds(20);
-    static readonly TimeSpan s_restartTime = TimeSpan.FromSeconds(2);
-
-    // A host that is killed keeps the others from measuring for this long.
-    static readonly TimeSpan s_samplerTime = TimeSpan.FromMinutes(2);
-
     readonly ThisHost _host;
     readonly TimeSpan _grace;
     readonly SoleClaim _janitor;
@@ -33,15 +26,15 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
     ClusterJoin _join = null!;
 
     ClusterCatalog(Settings settings, ThisHost host, PostgresDatabase database, ClusterClock clock, ILogger log)
-        : base(host.Id)
+        : base(host.Id, settings.Timings)
     {
         _host = host;
         _grace = settings.TakeoverGrace;
-        _janitor = new SoleClaim(database, host.Id, "janitor", settings.JanitorTime);
-        _sampler = new SoleClaim(database, host.Id, "sampler", s_samplerTime);
+        _janitor = new SoleClaim(database, host.Id, "janitor", settings.Timings.JanitorClaim);
+        _sampler = new SoleClaim(database, host.Id, "sampler", settings.Timings.SamplerClaim);
         _database = database;
         _log = log;
-        _link = new ClusterLink(clock.Now, database.IsMultiHost ? s_failoverTime : s_restartTime);
+        _link = new ClusterLink(clock.Now, database.IsMultiHost, settings.Timings);
         _membership = new Membership(host, settings, database, clock);
     }
 
@@ -54,12 +47,12 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             throw new VolumeException($"this host has a catalog of its own, {state.CatalogFile}, that the cluster does not know: run volman migrate --from-local, or move the file away to begin without its volumes");
         }
 
-        var database = new PostgresDatabase(settings.Database, host.Name);
+        var database = new PostgresDatabase(settings.Database, host.Name, settings.Timings);
         var clock = await ClusterClock.OpenAsync(state, host.BootId, database);
         var catalog = new ClusterCatalog(settings, host, database, clock, logs.CreateLogger<ClusterCatalog>());
-        catalog._ledger = await HostLedger.OpenAsync(state.LedgerFile, host, clock.Now, catalog.Index, logs.CreateLogger<HostLedger>());
+        catalog._ledger = await HostLedger.OpenAsync(state.LedgerFile, host, clock.Now, catalog.Index, settings.Timings, logs.CreateLogger<HostLedger>());
         catalog._join = new ClusterJoin(
-            host, settings.Lease, catalog._database, catalog._ledger, catalog.Index, catalog._link, catalog._membership, logs.CreateLogger<ClusterJoin>());
+            host, settings.Lease, settings.Timings, catalog._database, catalog._ledger, catalog.Index, catalog._link, catalog._membership, logs.CreateLogger<ClusterJoin>());
         return catalog;
     }
 

@@ -5,12 +5,9 @@ namespace VolumeManager.Catalog;
 /// online it remembers as volumes to be told of; it goes online in the moment when none is left.
 /// </summary>
 /// <param name="now">The time by the cluster's clock: until it is online, what is known may be out of date since then.</param>
-/// <param name="patience">For how long after the loss a request waits for the link to come back: another server may take over.</param>
-internal sealed class ClusterLink(DateTime now, TimeSpan patience)
+/// <param name="hasStandby">Whether another server may take over after the loss: a request waits longer then.</param>
+internal sealed class ClusterLink(DateTime now, bool hasStandby, Timings timings)
 {
-    // Joining reads and tells all; who asks meanwhile is better served by a wait than by a refusal.
-    static readonly TimeSpan s_joinTime = TimeSpan.FromSeconds(15);
-
     readonly Lock _gate = new();
     readonly HashSet<(Guid Id, string Name)> _untold = [];
     readonly Dictionary<Guid, Holding> _held = [];
@@ -168,10 +165,10 @@ internal sealed class ClusterLink(DateTime now, TimeSpan patience)
     internal async Task WaitAsync()
     {
         if (IsOnline) return;
-        var left = (_isJoining ? s_joinTime : patience) - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lostAt);
+        var left = (_isJoining ? timings.JoinWait : hasStandby ? timings.FailoverWait : timings.RestartWait) - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lostAt);
         try
         {
-            if (_isJoining && left < TimeSpan.FromSeconds(2)) left = TimeSpan.FromSeconds(2);
+            if (_isJoining && left < timings.LeastJoinWait) left = timings.LeastJoinWait;
             if (left <= TimeSpan.Zero) throw new TimeoutException();
             await _online.Task.WaitAsync(left);
         }

@@ -13,8 +13,8 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     readonly ThisHost _host;
     CatalogFile _file = null!;
 
-    LocalCatalog(ThisHost host)
-        : base(host.Id) => _host = host;
+    LocalCatalog(ThisHost host, Timings timings)
+        : base(host.Id, timings) => _host = host;
 
     internal override string Scope => "local";
 
@@ -25,10 +25,10 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     internal override DateTime Now => DateTime.UtcNow;
 
     /// <summary>Opens the file and counts the engine's generations on from it.</summary>
-    internal static async Task<LocalCatalog> OpenAsync(string path, bool migrate, ThisHost host, ILogger log)
+    internal static async Task<LocalCatalog> OpenAsync(string path, bool migrate, ThisHost host, Timings timings, ILogger log)
     {
-        var catalog = new LocalCatalog(host);
-        catalog._file = await CatalogFile.OpenAsync(path, migrate, async db =>
+        var catalog = new LocalCatalog(host, timings);
+        catalog._file = await CatalogFile.OpenAsync(path, migrate, timings, async db =>
         {
             await HostRows.ContinueGenerationsAsync(db, host);
             await HostRows.TryRegisterAsync(db, host, catalog.Now, log);
@@ -164,7 +164,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
             await Task.Run(
                 async () =>
                 {
-                    using var db = SqliteCatalog.Open(Name);
+                    using var db = SqliteCatalog.Open(Name, Timings);
                     await db.ReadAsync(query, row);
                 }, cancellation);
         }

@@ -13,19 +13,19 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     // Parsing a text for its braces costs more than sending it; there are some fifty texts.
     static readonly ConcurrentDictionary<string, string> s_positional = new(StringComparer.Ordinal);
 
-    // Changes wait for each other in the database, on the revision's row. What only asks, and the lease, must not wait behind them for a connection.
-    static readonly TimeSpan s_turnTime = TimeSpan.FromSeconds(5);
-
     readonly NpgsqlDataSource _source;
     readonly string _forReports;
     readonly (string Host, int Port) _firstServer;
+    // Changes wait for each other in the database, on the revision's row. What only asks, and the lease, must not wait behind them for a connection.
     readonly SemaphoreSlim _changes;
     readonly SemaphoreSlim _reads;
 
     /// <param name="connectionString">As the user wrote it; what it leaves open gets bounds below the engine's own.</param>
+    /// <param name="timings">Null for <see cref="Timings.Real"/>.</param>
     /// <exception cref="VolumeException">It is no connection string.</exception>
-    internal PostgresDatabase(string connectionString, string hostName)
+    internal PostgresDatabase(string connectionString, string hostName, Timings? timings = null)
     {
+        Timings = timings ?? Timings.Real;
         var settings = Parse(connectionString);
         // ContainsKey would say yes to every key that the driver knows.
         var written = settings.Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -37,7 +37,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         Default("Application Name", $"volman@{hostName}"[..Math.Min(63, hostName.Length + 7)]);
         Default("Maximum Pool Size", 8);
         Default("Timeout", 3);
-        Default("Command Timeout", 5);
+        Default("Command Timeout", (int)Timings.CommandTime.TotalSeconds);
         Default("Cancellation Timeout", 500);
         Default("Keepalive", 15);
         Default("Max Auto Prepare", 64);
@@ -47,7 +47,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         // A change goes out in one piece: one that breaks off in its middle would keep the revision's row locked until the server notices.
         Default("Write Buffer Size", 32768);
         // A daemon that stops in the middle of a change must not keep the others waiting for longer than they would wait.
-        Default("Options", "-c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000"
+        Default("Options", $"-c lock_timeout={(int)Timings.LockWait.TotalMilliseconds} -c statement_timeout=10000 -c idle_in_transaction_session_timeout=5000"
             + " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3");
         if (settings.Host?.Contains(',', StringComparison.Ordinal) == true) Default("Target Session Attributes", "primary");
         IsMultiHost = settings.Host?.Contains(',', StringComparison.Ordinal) == true;
@@ -62,6 +62,8 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         _changes = new SemaphoreSlim(changes);
         _reads = new SemaphoreSlim(Math.Max(1, settings.MaxPoolSize - changes));
     }
+
+    internal Timings Timings { get; }
 
     /// <summary>What it is called in messages: database and host, no secret.</summary>
     internal string Name { get; }
@@ -98,7 +100,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="VolumeException">The database refused; nothing was changed.</exception>
     internal async Task<int> ApplyAsync(Change change, FormattableString? readBack = null, Action<int, DbDataReader>? row = null)
     {
-        if (!await _changes.WaitAsync(s_turnTime)) throw new VolumeException($"the catalog's database {Name} is busy, this change waited {s_turnTime.TotalSeconds:0} s for its turn: nothing was changed; try again");
+        if (!await _changes.WaitAsync(Timings.ConnectionTurn)) throw new VolumeException($"the catalog's database {Name} is busy, this change waited {Timings.ConnectionTurn.TotalSeconds:0} s for its turn: nothing was changed; try again");
         try
         {
             var affected = await SendAsync(readBack is null ? change.Statements : [.. change.Statements, readBack], row, CancellationToken.None);
@@ -119,7 +121,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="CatalogAwayException">The database does not answer.</exception>
     internal async Task<int[]> RunAsync(IReadOnlyList<FormattableString> statements, Action<int, DbDataReader>? row, CancellationToken cancellation)
     {
-        if (!await _reads.WaitAsync(s_turnTime, cancellation)) throw new CatalogAwayException($"the catalog's database {Name} does not keep up", cure: "see to it, then try again");
+        if (!await _reads.WaitAsync(Timings.ConnectionTurn, cancellation)) throw new CatalogAwayException($"the catalog's database {Name} does not keep up", cure: "see to it, then try again");
         try
         {
             return await SendAsync(statements, row, cancellation);

@@ -12,9 +12,6 @@ internal static class PostgresSchema
     // Any number that nobody else takes ("volman" in ASCII).
     const long Lock = 0x766F6C6D616E;
 
-    // Whoever reads a table for long, as a backup does, is waited for; and for this time all daemons wait behind us. Theirs is 4 s.
-    static readonly TimeSpan s_turn = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan s_betweenTurns = TimeSpan.FromSeconds(1);
     const int Turns = 20;
 
     /// <summary>The context's options for a database.</summary>
@@ -42,7 +39,7 @@ internal static class PostgresSchema
     /// <summary>While daemons run, somebody may have the tables: then nothing is changed, and it is tried again.</summary>
     static async Task MigrateInTurnAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        await using (var bound = new NpgsqlCommand($"SET lock_timeout = {(int)s_turn.TotalMilliseconds}", connection)) await bound.ExecuteNonQueryAsync(cancellation);
+        await using (var bound = new NpgsqlCommand($"SET lock_timeout = {(int)Timings.Real.MigrationLockWait.TotalMilliseconds}", connection)) await bound.ExecuteNonQueryAsync(cancellation);
         for (var turn = 1; ; turn++)
         {
             try
@@ -54,7 +51,7 @@ internal static class PostgresSchema
             catch (Exception e) when (IsInUse(e))
             {
                 if (turn == Turns) throw new VolumeException("the catalog's tables are in use by somebody else, so the schema was not changed: end what reads them for long, such as a backup, then run volman migrate again", e);
-                await Task.Delay(s_betweenTurns, cancellation);
+                await Task.Delay(Timings.Real.MigrationPause, cancellation);
             }
         }
     }

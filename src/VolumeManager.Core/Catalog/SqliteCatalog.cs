@@ -11,18 +11,19 @@ internal static class SqliteCatalog
 
     /// <summary>The context's options for the file at <paramref name="path"/>.</summary>
     public static DbContextOptions<CatalogContext> Options(string path) => new DbContextOptionsBuilder<CatalogContext>()
-        .UseSqlite(ConnectionString(path), sqlite => sqlite.MigrationsAssembly(MigrationsAssembly))
-        .AddInterceptors(new SqlitePragmas())
+        .UseSqlite(ConnectionString(path, Timings.Real.SqliteBusy), sqlite => sqlite.MigrationsAssembly(MigrationsAssembly))
+        .AddInterceptors(new SqlitePragmas(Timings.Real.SqliteBusy))
         .Options;
 
     /// <summary>Opens a connection to the file at <paramref name="path"/>, which is made when it is missing.</summary>
-    internal static CatalogConnection Open(string path)
+    internal static CatalogConnection Open(string path, Timings? timings = null)
     {
-        var connection = new SqliteConnection(ConnectionString(path));
+        var busy = (timings ?? Timings.Real).SqliteBusy;
+        var connection = new SqliteConnection(ConnectionString(path, busy));
         try
         {
             connection.Open();
-            SqlitePragmas.Apply(connection);
+            SqlitePragmas.Apply(connection, busy);
             return new CatalogConnection(connection);
         }
         catch
@@ -35,7 +36,7 @@ internal static class SqliteCatalog
     /// <summary>Opens a connection that can only read. With its journal beside it the file is read and written at the same time.</summary>
     internal static DbConnection OpenForReports(string path)
     {
-        var connection = new SqliteConnection(ConnectionString(path) + ";Mode=ReadOnly");
+        var connection = new SqliteConnection(ConnectionString(path, Timings.Real.SqliteBusy) + ";Mode=ReadOnly");
         try
         {
             connection.Open();
@@ -80,6 +81,7 @@ internal static class SqliteCatalog
     static Task<bool> TableExistsAsync(CatalogConnection db, string table) =>
         db.AnyAsync($"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = {table}");
 
-    static string ConnectionString(string path) =>
-        new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false, DefaultTimeout = 10 }.ToString();
+    // The driver repeats what SQLite refuses as busy, for its own timeout.
+    static string ConnectionString(string path, TimeSpan busy) =>
+        new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, Cache = SqliteCacheMode.Private, Pooling = false, DefaultTimeout = (int)(busy * 2).TotalSeconds }.ToString();
 }

@@ -12,8 +12,10 @@ namespace VolumeManager.Catalog;
 /// hosts of a cluster share a database, and each keeps a ledger beside it (<see cref="ClusterCatalog"/>).
 /// </summary>
 /// <remarks>Whoever changes a volume holds its lock (<see cref="VolumeLocks"/>).</remarks>
-internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
+internal abstract class VolumeCatalog(Guid hostId, Timings timings) : IAsyncDisposable
 {
+    private protected Timings Timings => timings;
+
     /// <summary>What is known without asking anybody.</summary>
     internal VolumeIndex Index { get; } = new(hostId);
 
@@ -87,11 +89,8 @@ internal abstract class VolumeCatalog(Guid hostId) : IAsyncDisposable
     /// <returns>False when another host has ended it, and whoever may have done more to the volume since.</returns>
     internal abstract Task<bool> EndRemovalAsync(Volume removed, Event entry);
 
-    // Twice what a Remove may take.
-    static readonly TimeSpan s_removalTime = TimeSpan.FromMinutes(2);
-
     /// <summary>Whether a removal or restoration that was begun is this host's to finish. One that another host has just begun is that host's.</summary>
-    internal bool IsAbandoned(Volume volume) => !_copied.ContainsKey(volume.Id) && (Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - s_removalTime);
+    internal bool IsAbandoned(Volume volume) => !_copied.ContainsKey(volume.Id) && (Scope == "local" || volume.RemovedAt is null || volume.RemovedAt < Now - timings.Abandoned);
 
     // The volumes that this daemon copies at this moment.
     readonly ConcurrentDictionary<Guid, bool> _copied = new();

@@ -5,9 +5,6 @@ namespace VolumeManager.Copies;
 /// <content>Keeping a volume from being used while it is copied.</content>
 internal sealed partial class CopyService
 {
-    // Well within the time after which others take a held volume for abandoned.
-    static readonly TimeSpan s_renewal = TimeSpan.FromSeconds(20);
-
     /// <summary>A volume that is held.</summary>
     /// <param name="volume">As it is in the catalog.</param>
     /// <param name="lost">Cancelled when who asked has gone, or the volume is not held any more.</param>
@@ -25,13 +22,13 @@ internal sealed partial class CopyService
 
         /// <summary>Others take a volume for abandoned of which they hear nothing for long.</summary>
         /// <param name="renew">Makes the catalog say that it is held still; null when it is not.</param>
-        internal void KeepRenewing(Func<Volume, Task<Volume?>> renew) => _renewing = Task.Run(async () =>
+        internal void KeepRenewing(Func<Volume, Task<Volume?>> renew, TimeSpan period) => _renewing = Task.Run(async () =>
         {
             try
             {
                 while (true)
                 {
-                    await Task.Delay(s_renewal, _over.Token);
+                    await Task.Delay(period, _over.Token);
                     if (await renew(Volume) is not { } renewed) break;
                     Volume = renewed;
                 }
@@ -67,7 +64,7 @@ internal sealed partial class CopyService
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var held = new Held(await HoldAsync(volume, cancellation), lost);
         // On one host there are no others.
-        if (catalog.Scope != "local") held.KeepRenewing(trash.RenewAsync);
+        if (catalog.Scope != "local") held.KeepRenewing(trash.RenewAsync, settings.Timings.HoldRenewal);
         try
         {
             return await work(held);

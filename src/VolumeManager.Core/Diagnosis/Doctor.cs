@@ -12,10 +12,8 @@ namespace VolumeManager.Diagnosis;
 /// </summary>
 internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
 {
-    static readonly TimeSpan s_settling = TimeSpan.FromSeconds(1);
-
     // A disk or server that hangs keeps one check, and the others tell what they have found.
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    readonly TimeSpan _patience = daemon.Settings.Timings.CheckTime;
 
     sealed record Check(string What, Func<CancellationToken, IAsyncEnumerable<Finding>> Look);
 
@@ -30,7 +28,7 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
         var first = await Task.WhenAll(checks.Select(check => RunAsync(check, cancellation)));
         var suspected = first.SelectMany(found => found).ToList();
         if (suspected.Count == 0) return [];
-        await Task.Delay(s_settling, cancellation);
+        await Task.Delay(daemon.Settings.Timings.Settling, cancellation);
         var again = await Task.WhenAll(checks.Where((_, i) => first[i].Count > 0).Select(check => RunAsync(check, cancellation)));
         return [.. again.SelectMany(found => found).Where(f => suspected.Exists(f.IsSame)).OrderBy(f => f.Severity).ThenBy(f => f.Code, StringComparer.Ordinal).ThenBy(f => f.Subject, StringComparer.Ordinal)];
     }
@@ -46,7 +44,7 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
         {
             try
             {
-                await finding.Repair!(cancellation).WaitAsync(s_patience, cancellation);
+                await finding.Repair!(cancellation).WaitAsync(_patience, cancellation);
             }
             catch (Exception e) when (IsExpected(e))
             {
@@ -83,8 +81,8 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            patience.CancelAfter(s_patience);
-            await Task.Run(() => CollectAsync(check, found, patience.Token), patience.Token).WaitAsync(s_patience, cancellation);
+            patience.CancelAfter(_patience);
+            await Task.Run(() => CollectAsync(check, found, patience.Token), patience.Token).WaitAsync(_patience, cancellation);
         }
         // Told once, by the check of the cluster.
         catch (CatalogAwayException) when (daemon.Catalog.StaleSince is not null)
@@ -95,7 +93,7 @@ internal sealed partial class Doctor(HostDaemon daemon, ILogger<Doctor> log)
 #pragma warning restore CA1031
         {
             if (!IsExpected(e)) LogCheckFailed(e, check.What);
-            var why = e is TimeoutException or OperationCanceledException ? $"no answer within {s_patience.TotalSeconds:0} s" : e.Message;
+            var why = e is TimeoutException or OperationCanceledException ? $"no answer within {_patience.TotalSeconds:0} s" : e.Message;
             lock (found) found.Add(new Finding("check-failed", Severity.Warning, check.What, $"{check.What} cannot be looked at ({why})", "see to what the reason names, then ask again"));
         }
 

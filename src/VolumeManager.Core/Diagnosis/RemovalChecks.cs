@@ -9,8 +9,7 @@ namespace VolumeManager.Diagnosis;
 internal sealed class RemovalChecks(HostDaemon daemon)
 {
     static readonly TimeSpan s_overdue = TimeSpan.FromHours(1);
-    static readonly TimeSpan s_purgeTime = TimeSpan.FromSeconds(15);
-    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
+    readonly Timings _timings = daemon.Settings.Timings;
 
     internal async IAsyncEnumerable<Finding> LookAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -45,11 +44,11 @@ internal sealed class RemovalChecks(HostDaemon daemon)
     async Task PurgeAsync(Guid id, CancellationToken cancellation)
     {
         daemon.Trash.PurgeDue?.Invoke();
-        for (var began = Environment.TickCount64; Environment.TickCount64 - began < s_purgeTime.TotalMilliseconds; await Task.Delay(s_pause, cancellation))
+        for (var began = Environment.TickCount64; Environment.TickCount64 - began < _timings.PurgeWait.TotalMilliseconds; await Task.Delay(_timings.PurgePause, cancellation))
         {
             if ((await daemon.Catalog.ReadTrashAsync(id, cancellation)).Count == 0) return;
         }
 
-        throw new VolumeException($"it was not deleted within {s_purgeTime.TotalSeconds:0} s: see volman's log");
+        throw new VolumeException($"it was not deleted within {_timings.PurgeWait.TotalSeconds:0} s: see volman's log");
     }
 }

@@ -9,9 +9,6 @@ namespace VolumeManager.Exports;
 /// </summary>
 internal static class Aliases
 {
-    // Of a place that is not the one where something is done: what is wrong with it must not hold that up for long.
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
-
     /// <param name="Same">The volumes that lie in the place after all.</param>
     /// <param name="Unknown">Those of which that could not be found out, and why.</param>
     internal sealed record Found(IReadOnlyList<Volume> Same, IReadOnlyList<(Volume Volume, string Why)> Unknown);
@@ -54,7 +51,7 @@ internal static class Aliases
         var why = $"nothing can be made in {exports.Of(any).Source} that could be looked for there";
         try
         {
-            if (mark is not null) return (await exports.Of(other).HasMarkAsync(other, mark, cancellation).WaitAsync(s_patience, cancellation), null);
+            if (mark is not null) return (await exports.Of(other).HasMarkAsync(other, mark, cancellation).WaitAsync(exports.Timings.AliasAnswer, cancellation), null);
         }
         catch (VolumeException e)
         {
@@ -62,18 +59,18 @@ internal static class Aliases
         }
         catch (TimeoutException)
         {
-            why = $"{exports.Of(other).Name} has not answered within {s_patience.TotalSeconds:0} s";
+            why = $"{exports.Of(other).Name} has not answered within {exports.Timings.AliasAnswer.TotalSeconds:0} s";
         }
 
         // What cannot be tried is judged by what the names mean.
-        return any.Backend == "nfs" && other.Backend == "nfs" && any.Export == other.Export && await MeanOneAsync(any.Server, other.Server) ? (true, null) : (false, why);
+        return any.Backend == "nfs" && other.Backend == "nfs" && any.Export == other.Export && await MeanOneAsync(any.Server, other.Server, exports.Timings) ? (true, null) : (false, why);
     }
 
-    static async Task<bool> MeanOneAsync(string server, string other)
+    static async Task<bool> MeanOneAsync(string server, string other, Timings timings)
     {
         try
         {
-            var addresses = await Task.WhenAll(new NfsServer(server, port: 0).ResolveAsync(), new NfsServer(other, port: 0).ResolveAsync());
+            var addresses = await Task.WhenAll(new NfsServer(server, port: 0, timings).ResolveAsync(), new NfsServer(other, port: 0, timings).ResolveAsync());
             return addresses[0].Intersect(addresses[1]).Any();
         }
         catch (VolumeException)

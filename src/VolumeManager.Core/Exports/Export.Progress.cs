@@ -3,8 +3,6 @@ namespace VolumeManager.Exports;
 /// <content>Waiting for what takes long.</content>
 internal abstract partial class Export
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
-
     /// <summary>Waits for work as long as it gets on: how long it may take nobody knows.</summary>
     /// <param name="steps">How far it has come.</param>
     /// <param name="stop">Stops it, when the kernel lets it go on, once nobody waits for it any more.</param>
@@ -15,10 +13,10 @@ internal abstract partial class Export
         {
             for (var before = steps(); ; before = steps())
             {
-                await Task.WhenAny(work, Task.Delay(s_patience, cancellation));
+                await Task.WhenAny(work, Task.Delay(Timings.ExportAnswer, cancellation));
                 cancellation.ThrowIfCancellationRequested();
                 if (work.IsCompleted) return await work;
-                if (steps() == before) throw new SilentExportException($"{Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it");
+                if (steps() == before) throw new SilentExportException($"{Name} does not answer (no reply for {Timings.ExportAnswer.TotalSeconds:0} s): see to it");
             }
         }
         finally

@@ -14,12 +14,15 @@ internal abstract partial class Export
     readonly Mounter _mounter;
 
     /// <param name="lane">The threads that may hang when this export does. No other export's calls run there.</param>
-    private protected Export(DirectoryRoot root, SyscallLane lane)
+    private protected Export(DirectoryRoot root, SyscallLane lane, Timings timings)
     {
+        Timings = timings;
         Root = root;
         _lane = lane;
         _mounter = new Mounter(lane);
     }
+
+    private protected Timings Timings { get; }
 
     private protected DirectoryRoot Root { get; }
 

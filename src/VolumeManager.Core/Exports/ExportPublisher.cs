@@ -11,9 +11,6 @@ namespace VolumeManager.Exports;
 /// </summary>
 internal sealed partial class ExportPublisher(Settings settings, Guid hostId, ClusterCatalog catalog, HostExport export, ILogger log)
 {
-    /// <summary>How long a takeover waits at most for us to look; one small question each time.</summary>
-    internal static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
-
     readonly KernelExports _kernel = new(export.Directory, settings.ExportSquash, settings.ExportPlaces);
     readonly SyscallLane _lane = new("exportfs", maxThreads: 1);
     readonly HashSet<(Guid, long?)> _limited = [];

@@ -29,9 +29,11 @@ internal sealed class ExportTable
         _settings = settings;
         _idle = settings.ReconcileInterval * 5;
         _mounter = new Mounter(_lane);
-        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root");
-        if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport), $"{settings.StateDirectory}/export-root");
+        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root", settings.Timings);
+        if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport), $"{settings.StateDirectory}/export-root", settings.Timings);
     }
+
+    internal Timings Timings => _settings.Timings;
 
     internal LocalExport Local { get; }
 
@@ -52,8 +54,8 @@ internal sealed class ExportTable
 
     NfsExport Make((string Server, string Path, string Options) key, NfsOptions options)
     {
-        var server = _servers.GetOrAdd((key.Server, options.Port), static s => new NfsServer(s.Name, s.Port));
-        return new NfsExport(server, key.Path, options, $"{_settings.NfsRoot}/{NameOf(key)}");
+        var server = _servers.GetOrAdd((key.Server, options.Port), static (s, timings) => new NfsServer(s.Name, s.Port, timings), Timings);
+        return new NfsExport(server, key.Path, options, $"{_settings.NfsRoot}/{NameOf(key)}", Timings);
     }
 
     /// <summary>Readable in the table of mounts, and another for each set of options.</summary>

@@ -10,8 +10,8 @@ internal sealed class HostExport : Export
 
     /// <param name="source">What the volumes of other hosts lie on: server and path.</param>
     /// <param name="memory">Where this host remembers the directory's id.</param>
-    internal HostExport(DirectoryRoot root, SyscallLane lane, string source, string memory)
-        : base(root, lane)
+    internal HostExport(DirectoryRoot root, SyscallLane lane, string source, string memory, Timings timings)
+        : base(root, lane, timings)
     {
         _source = source;
         Quota = new DirectoryQuota(root);

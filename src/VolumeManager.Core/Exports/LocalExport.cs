@@ -11,8 +11,8 @@ internal sealed class LocalExport : Export
 
     /// <param name="isShared">Several hosts have this root: each of its volumes then names it, and is looked for nowhere else.</param>
     /// <param name="memory">Where this host remembers the root's id.</param>
-    internal LocalExport(DirectoryRoot root, SyscallLane lane, bool isShared, string memory)
-        : base(root, lane)
+    internal LocalExport(DirectoryRoot root, SyscallLane lane, bool isShared, string memory, Timings timings)
+        : base(root, lane, timings)
     {
         IsShared = isShared;
         Quota = new DirectoryQuota(root);

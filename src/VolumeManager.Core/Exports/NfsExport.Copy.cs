@@ -49,14 +49,14 @@ internal sealed partial class NfsExport
     /// <summary>Unmounts, and waits until the server has all.</summary>
     async Task GiveBackAsync(string mountPoint, CancellationToken cancellation)
     {
-        for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(s_pause, cancellation))
+        for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(Timings.MountRetry, cancellation))
         {
             try
             {
                 await _givenBack.RunAsync(() => LibC.Check(LibC.Umount2(mountPoint, LibC.UMOUNT_NOFOLLOW), "umount", mountPoint), CancellationToken.None).WaitAsync(cancellation);
                 return;
             }
-            catch (LinuxException e) when (e.Errno == LibC.EBUSY && Stopwatch.GetElapsedTime(began) < s_patience)
+            catch (LinuxException e) when (e.Errno == LibC.EBUSY && Stopwatch.GetElapsedTime(began) < Timings.ExportAnswer)
             {
                 // Whoever looks around on this host.
             }

@@ -10,9 +10,6 @@ namespace VolumeManager.Exports;
 /// </remarks>
 internal sealed partial class NfsExport
 {
-    // A mount takes some milliseconds, and a host that has just joined is let in within a second or two. Who asks waits for other exports too.
-    static readonly TimeSpan s_seenWithin = TimeSpan.FromSeconds(5);
-
     internal override IEnumerable<(MountNamespaces.Location Location, string Path)> PlacesOf(Volume volume, List<MountInfo> mounts) =>
         base.PlacesOf(volume, mounts).Concat(PathsOf(volume).Select(path => (new MountNamespaces.Location(ServerInSource, _path.TrimEnd('/') + path[_mountPoint.Length..]), path)));
 
@@ -25,7 +22,7 @@ internal sealed partial class NfsExport
     internal async Task MakeSeenAsync(CancellationToken cancellation)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(s_seenWithin);
+        patience.CancelAfter(Timings.ExportSeen);
         try
         {
             await ReachAsync(patience.Token);

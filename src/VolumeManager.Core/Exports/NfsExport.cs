@@ -12,11 +12,6 @@ namespace VolumeManager.Exports;
 internal sealed partial class NfsExport : Export
 {
     const int MaxThreads = 4;
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
-
-    // A host that has just joined the cluster is let in within a second or two where another host is the server.
-    static readonly TimeSpan s_admission = TimeSpan.FromSeconds(4);
-    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
 
     readonly string _path;
     readonly NfsServer _server;
@@ -32,8 +27,8 @@ internal sealed partial class NfsExport : Export
 
     /// <param name="path">What the server exports, absolute.</param>
     /// <param name="mountPoint">Where the kernel mounts it: no container sees this place.</param>
-    internal NfsExport(NfsServer server, string path, NfsOptions options, string mountPoint)
-        : base(DirectoryRoot.MountedAt(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads))
+    internal NfsExport(NfsServer server, string path, NfsOptions options, string mountPoint, Timings timings)
+        : base(DirectoryRoot.MountedAt(mountPoint), new SyscallLane("nfs " + server.Name, MaxThreads), timings)
     {
         (_server, _path, _options, _mountPoint) = (server, path, options, mountPoint);
         _questions = new SyscallLane("nfs? " + server.Name, maxThreads: 1);
@@ -72,7 +67,7 @@ internal sealed partial class NfsExport : Export
 
     async Task PrepareAsync(Volume volume, CancellationToken cancellation)
     {
-        for (var began = Environment.TickCount64; ; await Task.Delay(s_pause, cancellation))
+        for (var began = Environment.TickCount64; ; await Task.Delay(Timings.MountRetry, cancellation))
         {
             try
             {
@@ -85,7 +80,7 @@ internal sealed partial class NfsExport : Export
                         }, token), cancellation);
                 return;
             }
-            catch (NotLetInException) when (Environment.TickCount64 - began < s_admission.TotalMilliseconds)
+            catch (NotLetInException) when (Environment.TickCount64 - began < Timings.Admission.TotalMilliseconds)
             {
                 // Once more.
             }
@@ -156,14 +151,14 @@ internal sealed partial class NfsExport : Export
     async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellation)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(s_patience);
+        patience.CancelAfter(Timings.ExportAnswer);
         try
         {
             return await call(patience.Token).WaitAsync(patience.Token);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            throw new VolumeException($"the NFS server {_server.Name} does not answer (no reply for {s_patience.TotalSeconds:0} s): see to it or to the way there, then try again", e);
+            throw new VolumeException($"the NFS server {_server.Name} does not answer (no reply for {Timings.ExportAnswer.TotalSeconds:0} s): see to it or to the way there, then try again", e);
         }
     }
 
@@ -195,7 +190,7 @@ internal sealed partial class NfsExport : Export
     void Detach()
     {
         var unmount = _unmounts.RunAsync(() => LibC.Check(LibC.Umount2(_mountPoint, LibC.MNT_DETACH | LibC.UMOUNT_NOFOLLOW), "umount", _mountPoint), CancellationToken.None);
-        if (!SpinWait.SpinUntil(() => unmount.IsCompleted || !IsMounted(), s_patience)) throw new VolumeException($"{_mountPoint} cannot be unmounted now: see to the server {_server.Name}, then try again");
+        if (!SpinWait.SpinUntil(() => unmount.IsCompleted || !IsMounted(), Timings.ExportAnswer)) throw new VolumeException($"{_mountPoint} cannot be unmounted now: see to the server {_server.Name}, then try again");
         if (unmount.IsCompleted) unmount.GetAwaiter().GetResult();
     }
 

@@ -6,14 +6,8 @@ namespace VolumeManager.Exports;
 
 /// <summary>An NFS server as this host sees it: where it is now, and whether it answers.</summary>
 /// <param name="name">A host name, or an IPv4 or IPv6 address.</param>
-internal sealed class NfsServer(string name, int port)
+internal sealed class NfsServer(string name, int port, Timings timings)
 {
-    static readonly TimeSpan s_probeTime = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan s_resolveTime = TimeSpan.FromSeconds(5);
-
-    // One burst of calls asks once.
-    static readonly TimeSpan s_fresh = TimeSpan.FromSeconds(1);
-
     // The resolver's own time-outs are longer than ours, and it blocks: one thread a server at most.
     readonly SyscallLane _resolver = new("resolver", maxThreads: 1);
     readonly Lock _gate = new();
@@ -31,7 +25,7 @@ internal sealed class NfsServer(string name, int port)
         lock (_gate)
         {
             // A refusal is not kept: a server that comes back is found by the next call.
-            var isFresh = _probe is { IsCompleted: false } || (_probe is { IsCompletedSuccessfully: true } && Environment.TickCount64 - _probedAt < s_fresh.TotalMilliseconds);
+            var isFresh = _probe is { IsCompleted: false } || (_probe is { IsCompletedSuccessfully: true } && Environment.TickCount64 - _probedAt < timings.ServerFresh.TotalMilliseconds);
             if (!isFresh) _probe = ProbeAsync();
             return _probe!.WaitAsync(cancellation);
         }
@@ -44,7 +38,7 @@ internal sealed class NfsServer(string name, int port)
         foreach (var address in (await ResolveAsync()).OrderBy(a => a.Equals(_last) ? 0 : 1))
         {
             using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            using var patience = new CancellationTokenSource(s_probeTime);
+            using var patience = new CancellationTokenSource(timings.ServerProbe);
             try
             {
                 await socket.ConnectAsync(new IPEndPoint(address, port), patience.Token);
@@ -54,7 +48,7 @@ internal sealed class NfsServer(string name, int port)
             }
             catch (OperationCanceledException)
             {
-                failure = $"no answer from {address} port {port} within {s_probeTime.TotalSeconds:0} s";
+                failure = $"no answer from {address} port {port} within {timings.ServerProbe.TotalSeconds:0} s";
             }
             catch (SocketException e)
             {
@@ -73,7 +67,7 @@ internal sealed class NfsServer(string name, int port)
         var lookup = _resolver.RunAsync(() => Dns.GetHostAddresses(name), CancellationToken.None);
         try
         {
-            return await lookup.WaitAsync(s_resolveTime);
+            return await lookup.WaitAsync(timings.ServerResolve);
         }
         catch (Exception e) when (e is SocketException or TimeoutException)
         {

@@ -10,10 +10,6 @@ namespace VolumeManager.Hosts;
 /// </summary>
 internal static class Fencing
 {
-    // The serving host looks each second, and needs some tens of milliseconds.
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
-    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
-
     /// <summary>Has the hosts shut out that are to lose a volume, and waits until they are.</summary>
     /// <param name="grace">How long after its lease ran out a host may be shut out.</param>
     /// <exception cref="VolumeException">The serving host has not done it in time.</exception>
@@ -31,12 +27,12 @@ internal static class Fencing
         var began = Environment.TickCount64;
         while (await FindWaitedForAsync() is { } waitedFor)
         {
-            if (Environment.TickCount64 - began > s_patience.TotalMilliseconds)
+            if (Environment.TickCount64 - began > database.Timings.FencingWait.TotalMilliseconds)
             {
                 throw new VolumeException($"volume {volume.Name} cannot be mounted yet, for host {waitedFor.Client} may still write to {NfsAddress.Source(volume.Server, volume.Export)}: see to volman on host {waitedFor.Server}, which has to shut it out");
             }
 
-            await Task.Delay(s_pause);
+            await Task.Delay(database.Timings.FencingPause);
         }
 
         async Task<(string Client, string Server)?> FindWaitedForAsync()
@@ -53,12 +49,12 @@ internal static class Fencing
     /// <summary>Waits until an evicted host is shut out of all exports that hosts of the cluster serve.</summary>
     internal static async Task<IReadOnlyList<Closed>> WaitAsync(PostgresDatabase database, Guid evicted)
     {
-        for (var began = Environment.TickCount64; ; await Task.Delay(s_pause))
+        for (var began = Environment.TickCount64; ; await Task.Delay(database.Timings.FencingPause))
         {
             var exports = new List<Closed>();
             await database.ReadAsync(
                 ExportRows.Of(evicted), row => exports.Add(new Closed(NfsAddress.Source(row.GetString(0), row.GetString(1)), row.GetString(2), row.GetBoolean(3))), CancellationToken.None);
-            if (exports.TrueForAll(e => e.IsDone) || Environment.TickCount64 - began > s_patience.TotalMilliseconds) return exports;
+            if (exports.TrueForAll(e => e.IsDone) || Environment.TickCount64 - began > database.Timings.FencingWait.TotalMilliseconds) return exports;
         }
     }
 }

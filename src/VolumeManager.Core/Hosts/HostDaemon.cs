@@ -79,7 +79,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             settings, OpenRoot("data-root", settings.DataRoot), settings.ExportDirectory.Length > 0 ? OpenRoot("export-directory", settings.ExportDirectory) : null);
         VolumeCatalog catalog = settings.Database.Length > 0
             ? await ClusterCatalog.OpenAsync(settings, state, host, logs)
-            : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, logs.CreateLogger<LocalCatalog>());
+            : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, settings.Timings, logs.CreateLogger<LocalCatalog>());
         var written = engine.Current;
         var daemon = new HostDaemon(settings, host, catalog, exports, logs);
         try
@@ -171,7 +171,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     {
         if (Exports.Hosted is not { } hosted) return RunPeriodicallyAsync(_ => ExportPublisher.WithdrawLeftAsync(_settings, Host.Id, catalog), _settings.ReconcileInterval);
         var publisher = _publisher = new ExportPublisher(_settings, Host.Id, catalog, hosted, logs.CreateLogger<ExportPublisher>());
-        return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, ExportPublisher.Period), RunPeriodicallyAsync(publisher.LimitAsync, ExportPublisher.Period));
+        return Task.WhenAll(RunPeriodicallyAsync(publisher.PassAsync, _settings.Timings.ExportPass), RunPeriodicallyAsync(publisher.LimitAsync, _settings.Timings.ExportPass));
     }
 
     /// <summary>Runs a pass at once, on the period, and when woken.</summary>
@@ -192,14 +192,14 @@ internal sealed partial class HostDaemon : IAsyncDisposable
             catch (VolumeException e)
             {
                 LogPassPutOff(e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await Task.Delay(_settings.Timings.PassRetry, CancellationToken.None);
             }
 #pragma warning disable CA1031 // The period must go on, whatever one pass met.
             catch (Exception e)
 #pragma warning restore CA1031
             {
                 LogPassFailed(e);
-                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await Task.Delay(_settings.Timings.PassRetry, CancellationToken.None);
             }
         }
     }
@@ -219,7 +219,7 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         await _stopping.CancelAsync();
         try
         {
-            await Task.WhenAll(_background, _locks.DrainAsync()).WaitAsync(TimeSpan.FromSeconds(2.5));
+            await Task.WhenAll(_background, _locks.DrainAsync()).WaitAsync(_settings.Timings.StopWait);
         }
         catch (TimeoutException)
         {

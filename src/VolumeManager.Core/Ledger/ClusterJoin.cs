@@ -11,11 +11,9 @@ namespace VolumeManager.Ledger;
 /// the catalog knows, and to tell it all that the ledger knows: the mounts as they are, and in their order the events that it has not heard.
 /// </summary>
 internal sealed partial class ClusterJoin(
-    ThisHost host, TimeSpan lease, PostgresDatabase database, HostLedger ledger, VolumeIndex index, ClusterLink link, Membership membership, ILogger log) : IAsyncDisposable
+    ThisHost host, TimeSpan lease, Timings timings, PostgresDatabase database, HostLedger ledger, VolumeIndex index, ClusterLink link, Membership membership, ILogger log) : IAsyncDisposable
 {
     const int Batch = 200;
-    static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(500);
-    static readonly TimeSpan s_firstAttempt = TimeSpan.FromSeconds(4);
 
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _wake = new(0);
@@ -39,7 +37,7 @@ internal sealed partial class ClusterJoin(
         _attention = attention;
         link.OnLost = () => _wake.Release();
         var first = TryJoinAsync();
-        await Task.WhenAny(first, Task.Delay(s_firstAttempt, cancellation));
+        await Task.WhenAny(first, Task.Delay(timings.FirstJoin, cancellation));
         if (first.IsCompleted) await first;
         _running = RunAsync(first);
     }
@@ -51,7 +49,7 @@ internal sealed partial class ClusterJoin(
         {
             try
             {
-                await _wake.WaitAsync(link.IsOnline ? lease / 3 : s_retry, _stopping.Token);
+                await _wake.WaitAsync(link.IsOnline ? lease / 3 : timings.JoinRetry, _stopping.Token);
                 if (link.IsOnline) await RenewAsync();
                 else await TryJoinAsync();
             }
@@ -263,9 +261,9 @@ internal sealed partial class ClusterJoin(
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _running.WaitAsync(TimeSpan.FromSeconds(2)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _running.WaitAsync(timings.HeartbeatStop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!link.IsOnline) return;
-        await membership.LeaveAsync().WaitAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await membership.LeaveAsync().WaitAsync(timings.LeaveWait).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     // All messages of a class in one file: of two, the generator takes now the one first and now the other, and no two builds are the same.

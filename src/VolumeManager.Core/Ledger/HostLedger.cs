@@ -21,7 +21,7 @@ internal sealed partial class HostLedger : IDisposable
 
     /// <summary>Opens the file and loads what it knows into <paramref name="index"/>.</summary>
     /// <param name="now">By the cluster's clock.</param>
-    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, async db =>
+    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, Timings timings, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, timings, async db =>
     {
         await HostRows.ContinueGenerationsAsync(db, host);
         await HostRows.TryRegisterAsync(db, host, now, log);

@@ -18,9 +18,6 @@ internal sealed partial class Reconciler(
 
     EngineProcess? _kept;
 
-    // One volume whose disk hangs must not keep the others from being mended.
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
     /// <summary>Before the first request: drops what an earlier boot, or an earlier daemon that was killed between two steps, left in the catalog.</summary>
     internal async Task DropStaleAsync(CancellationToken cancellation)
     {
@@ -113,7 +110,7 @@ internal sealed partial class Reconciler(
     {
         try
         {
-            await see().WaitAsync(Patience);
+            await see().WaitAsync(settings.Timings.ReconcileStep);
         }
         catch (Exception e) when (e is TimeoutException or VolumeException or IOException)
         {
@@ -249,7 +246,7 @@ internal sealed partial class Reconciler(
     async Task TryAsync(string name, Func<string, Task> mend, CancellationToken cancellation)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(Patience);
+        patience.CancelAfter(settings.Timings.ReconcileStep);
         try
         {
             await MendHeldAsync(name, mend, patience.Token).WaitAsync(patience.Token);

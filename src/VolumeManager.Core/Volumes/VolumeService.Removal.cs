@@ -70,9 +70,9 @@ internal sealed partial class VolumeService
     async Task FollowRemovalAsync(Volume volume, CancellationToken cancellation)
     {
         var began = Environment.TickCount64;
-        for (var now = volume; !catalog.IsAbandoned(now) && Environment.TickCount64 - began < s_othersTime.TotalMilliseconds; volume = now)
+        for (var now = volume; !catalog.IsAbandoned(now) && Environment.TickCount64 - began < settings.Timings.OthersWork.TotalMilliseconds; volume = now)
         {
-            await Task.Delay(s_pause, cancellation);
+            await Task.Delay(settings.Timings.OthersPause, cancellation);
             // A new one of its name is not what was to be removed.
             now = await catalog.FindAsync(volume.Name, cancellation);
             if (now?.Id != volume.Id) return;

@@ -11,8 +11,6 @@ internal sealed partial class VolumeService(
     ThisHost host, Settings settings, VolumeCatalog catalog, History history, VolumeLocks locks, ExportTable exports, MountService mounts, Trash trash, ILogger log)
 {
     // A removal is a rename and two statements; one that takes much longer is a killed host's.
-    static readonly TimeSpan s_othersTime = TimeSpan.FromSeconds(5);
-    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
     bool _isShared;
 
     /// <summary>Makes a volume and its directory. An existing one with equal options, or any when no options are given, is success: engines repeat themselves.</summary>
@@ -59,8 +57,8 @@ internal sealed partial class VolumeService(
         // Success must not mean a volume that is about to go, or not yet there: another host is waited for that is at it, and what a killed daemon began is finished.
         for (var began = Environment.TickCount64; existing?.State is VolumeState.Removing or VolumeState.Restoring; existing = await catalog.FindAsync(asked.Name, cancellation))
         {
-            if (catalog.IsAbandoned(existing) || Environment.TickCount64 - began > s_othersTime.TotalMilliseconds) await FinishAbandonedAsync(existing);
-            else await Task.Delay(s_pause, cancellation);
+            if (catalog.IsAbandoned(existing) || Environment.TickCount64 - began > settings.Timings.OthersWork.TotalMilliseconds) await FinishAbandonedAsync(existing);
+            else await Task.Delay(settings.Timings.OthersPause, cancellation);
         }
 
         if (existing is null) return false;

@@ -15,14 +15,8 @@ namespace VolumeManager.Admin;
 internal sealed record Caller(string Actor, Role Role, bool IsLocal, bool IsUnsure = false);
 
 /// <summary>Lets those in over TLS who have a token (RFC 6750), and not more often than is good for the others.</summary>
-internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<AccessGate> log)
+internal sealed partial class AccessGate(Task<HostDaemon> opening, Timings timings, ILogger<AccessGate> log)
 {
-    // One that is revoked ends so soon.
-    static readonly TimeSpan s_cacheTime = TimeSpan.FromSeconds(30);
-
-    // While the shared catalog is away, who was known then may still ask.
-    static readonly TimeSpan s_awayTime = TimeSpan.FromHours(1);
-
     // By hash. Known ones only: what somebody makes up takes no memory.
     readonly ConcurrentDictionary<string, (AccessToken Token, long ReadAt)> _known = new(StringComparer.Ordinal);
 
@@ -44,7 +38,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
 
         var token = AuthenticationHeaderValue.TryParse(header, out var value) && string.Equals(value.Scheme, "Bearer", StringComparison.OrdinalIgnoreCase) ? value.Parameter ?? "" : "";
         var hash = AccessToken.HashOf(token);
-        var isFresh = _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < s_cacheTime.TotalMilliseconds;
+        var isFresh = _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < timings.TokenCache.TotalMilliseconds;
         // What is known already need not be guessed: who is behind the same address as somebody who guesses goes on.
         if (!isFresh && _limits.Value.FailureWait(address) is { } wait) return await LimitAsync(http, wait, "there were too many wrong tokens from this address");
         var daemon = await opening;
@@ -86,7 +80,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, ILogger<Acces
         }
     }
 
-    AccessToken? Lately(string hash) => _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < s_awayTime.TotalMilliseconds ? known.Token : null;
+    AccessToken? Lately(string hash) => _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < timings.TokenAway.TotalMilliseconds ? known.Token : null;
 
     /// <summary>Whether the caller may use the route; if not they were told.</summary>
     internal static async Task<bool> MayAsync(HttpContext http, Caller caller, Route route)

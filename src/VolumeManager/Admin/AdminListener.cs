@@ -12,8 +12,6 @@ namespace VolumeManager.Admin;
 /// <summary>Where the admin API is served over TLS, with a certificate that is read anew when its files change.</summary>
 internal sealed partial class AdminListener
 {
-    static readonly TimeSpan s_lookAgain = TimeSpan.FromSeconds(5);
-
     readonly Settings _settings;
     readonly ILogger _log;
     readonly Lock _gate = new();
@@ -42,7 +40,7 @@ internal sealed partial class AdminListener
     {
         lock (_gate)
         {
-            if (Environment.TickCount64 - _lookedAt < s_lookAgain.TotalMilliseconds) return _options;
+            if (Environment.TickCount64 - _lookedAt < _settings.Timings.CertificateCheck.TotalMilliseconds) return _options;
             _lookedAt = Environment.TickCount64;
             try
             {

@@ -17,9 +17,6 @@ namespace VolumeManager.Commands;
 /// <summary><c>volman serve</c>: listens first, then opens the catalog and makes it agree with the kernel.</summary>
 internal static partial class ServeCommand
 {
-    // A managed plugin is killed 10 s after SIGTERM. What runs longer is cancelled, and undoes itself.
-    static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(5);
-
     internal static Command Build()
     {
         var command = new Command("serve", "Serve the Docker engine of this host on a unix socket until SIGTERM. Every setting has a default; as root no option is needed.");
@@ -45,11 +42,12 @@ internal static partial class ServeCommand
         var engine = new EngineGeneration();
         var opening = new TaskCompletionSource<HostDaemon>(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        await using var app = BuildApp(settings, logSettings);
+        using var drain = new Drain();
+        await using var app = BuildApp(settings, logSettings, drain);
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var log = logs.CreateLogger("volman");
-        var api = new VolumeDriverApi(opening.Task, settings, engine, logs.CreateLogger<VolumeDriverApi>());
-        var gate = new AccessGate(opening.Task, logs.CreateLogger<AccessGate>());
+        var api = new VolumeDriverApi(opening.Task, settings, engine, drain, logs.CreateLogger<VolumeDriverApi>());
+        var gate = new AccessGate(opening.Task, settings.Timings, logs.CreateLogger<AccessGate>());
         var admin = new AdminApi(opening.Task, gate, logs.CreateLogger<AdminApi>());
         app.Run(http => AdminConnection.Of(http) is not null ? admin.HandleAsync(http) : api.HandleAsync(http));
         app.Lifetime.ApplicationStopping.Register(() =>
@@ -57,6 +55,9 @@ internal static partial class ServeCommand
             ListenSocket.Remove(settings.Socket);
             ListenSocket.Remove(settings.AdminSocket);
         });
+
+        // A managed plugin is killed 10 s after SIGTERM: what runs longer than that the next start undoes.
+        app.Lifetime.ApplicationStopping.Register(() => drain.Begin(settings.Timings.DrainTime));
 
         foreach (var variable in SettingsBinder.UnknownVariables()) LogUnknownVariable(log, variable);
 
@@ -89,7 +90,7 @@ internal static partial class ServeCommand
 
     static readonly long StartedAt = Environment.TickCount64;
 
-    static WebApplication BuildApp(Settings settings, LogSettings logSettings)
+    static WebApplication BuildApp(Settings settings, LogSettings logSettings, Drain drain)
     {
         // The empty builder: no configuration files, no routing, no middleware that nobody asked for, and a start in a tenth of a second.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "volman" });
@@ -97,6 +98,7 @@ internal static partial class ServeCommand
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.ConfigureEndpointDefaults(drain.Close);
             // RequestBody bounds what it reads, and says so in the protocol's own form.
             kestrel.Limits.MaxRequestBodySize = null;
             if (settings.AdminListen is not null) new AdminListener(settings, kestrel.ApplicationServices.GetRequiredService<ILogger<AdminListener>>()).Listen(kestrel);
@@ -105,7 +107,7 @@ internal static partial class ServeCommand
             kestrel.ListenUnixSocket(settings.Socket);
         });
         builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(settings, endpoint));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTime);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.Timings.DrainTime + settings.Timings.UndoTime);
         return builder.Build();
     }
 

@@ -12,11 +12,11 @@ namespace VolumeManager.Docker;
 /// Rules that the engine makes (moby pkg/plugins/client.go, daemon/volume/drivers): every answer has status 200; requests carry no Content-Type; a POST that is
 /// sent again has lost its body; an <c>Err</c> to Get makes the engine forget the volume, so what cannot be known is answered by closing the connection.
 /// </remarks>
-internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings settings, EngineGeneration engine, ILogger<VolumeDriverApi> log)
+internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings settings, EngineGeneration engine, Drain drain, ILogger<VolumeDriverApi> log)
 {
     // Below the engine's own 120 s and 60 s: it should hear our reason, and a Mount that it gave up on would never be unmounted.
     readonly TimeSpan _longDeadline = settings.CallDeadline;
-    readonly TimeSpan _deadline = TimeSpan.FromTicks(Math.Min(settings.CallDeadline.Ticks, TimeSpan.FromSeconds(50).Ticks));
+    readonly TimeSpan _deadline = TimeSpan.FromTicks(Math.Min(settings.CallDeadline.Ticks, settings.Timings.ShortCall.Ticks));
     readonly bool _isGlobal = settings.Database.Length > 0;
 
     // Engines send 64 hexadecimal digits.
@@ -126,22 +126,28 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
     static ValueTask<Volume?> FindAsync(HttpContext http, HostDaemon daemon, string? name) =>
         VolumeName.IsValid(name) ? daemon.Catalog.FindAsync(name!, http.RequestAborted) : new((Volume?)null);
 
-    /// <summary>Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded.</summary>
+    /// <summary>
+    /// Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded. The request is under way until its change
+    /// has ended or is undone, so that a stop waits for it.
+    /// </summary>
     /// <param name="undo">Takes back a change that was done when nobody waited for it any more.</param>
     async Task ChangeAsync(
         HttpContext http, string kind, TimeSpan deadline, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change, Func<HostDaemon, VolumeRequest, Task>? undo = null)
     {
         var began = Stopwatch.GetTimestamp();
-        if (await ReadAsync(http) is not { } request)
+        if (await ReadAsync(http) is not { } request || !Drain.TryKeep(http))
         {
             http.Abort();
             return;
         }
 
-        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
-        cancellation.CancelAfter(deadline);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        waiting.CancelAfter(deadline);
+        // A stop cancels the change, and then waits for its end as long as a caller does.
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(waiting.Token, drain.Over);
         HostDaemon? daemon = null;
         string error;
+        var ending = Task.CompletedTask;
         try
         {
             if (request.Fault is not null) throw new VolumeException(request.Fault);
@@ -152,12 +158,12 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
             string? mountpoint;
             try
             {
-                mountpoint = await work.WaitAsync(cancellation.Token);
+                mountpoint = await work.WaitAsync(waiting.Token);
                 http.RequestAborted.ThrowIfCancellationRequested();
             }
-            catch (OperationCanceledException) when (undo is not null)
+            catch (OperationCanceledException)
             {
-                _ = UndoAsync(work, () => undo(daemon, request.Body));
+                ending = EndAsync(work, undo is null ? null : () => undo(daemon, request.Body), kind, request.Body.Name);
                 throw;
             }
 
@@ -173,7 +179,12 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             http.Abort();
+            await ending;
             return;
+        }
+        catch (OperationCanceledException) when (drain.Over.IsCancellationRequested)
+        {
+            error = $"{kind} of volume {request.Body.Name} was given up because volman is stopping: try again when it runs";
         }
         catch (OperationCanceledException)
         {
@@ -190,6 +201,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         LogRefused(kind, request.Body.Name, error);
         daemon?.History.RecordFailure(kind, request.Body.Name ?? "", request.Body.ID, error, Stopwatch.GetElapsedTime(began));
         await Answer.ErrorAsync(http, error);
+        await ending;
     }
 
     /// <summary>What the request's volume lies on, or would.</summary>
@@ -199,11 +211,21 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         return daemon.Exports.NameOf(volume, request.Opts?.GetValueOrDefault("server"));
     }
 
-    static async Task UndoAsync(Task work, Func<Task> undo)
+    /// <summary>Waits for the end of a change that nobody waits for any longer, and undoes it. What failed or was cancelled has undone itself.</summary>
+    async Task EndAsync(Task work, Func<Task>? undo, string kind, string? volume)
     {
         await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        // What failed or was cancelled has undone itself.
-        if (work.IsCompletedSuccessfully) await undo();
+        if (!work.IsCompletedSuccessfully || undo is null) return;
+        try
+        {
+            await undo();
+        }
+#pragma warning disable CA1031 // The caller is gone; the reconciler finds what is left.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogNotUndone(e, kind, volume);
+        }
     }
 
     /// <summary>The open daemon, or null when it does not open in time: then nothing is known, and nothing may be said.</summary>
@@ -240,6 +262,9 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Route} is not answered: {Reason}")]
     partial void LogUntold(string route, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} of {Volume} could not be undone for a caller that is gone")]
+    partial void LogNotUndone(Exception e, string kind, string? volume);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} of {Volume} failed unexpectedly")]
     partial void LogUnexpected(Exception e, string kind, string? volume);

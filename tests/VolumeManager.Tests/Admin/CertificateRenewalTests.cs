@@ -1,3 +1,5 @@
+using VolumeManager.Tests.Hosts;
+
 namespace VolumeManager.Tests.Admin;
 
 /// <summary>A certificate that is renewed under a running daemon.</summary>
@@ -9,7 +11,7 @@ public sealed class CertificateRenewalTests(RemoteHost remote) : IClassFixture<R
         Assert.Equal(401, (await remote.SendAsync("GET", "/v1/status", null)).Status);
         // Who trusts the new authority alone is answered once its certificate is served.
         remote.Tls.Renew();
-        for (var deadline = DateTime.UtcNow.AddSeconds(15); ; await Task.Delay(300))
+        for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(100))
         {
             try
             {
@@ -23,7 +25,7 @@ public sealed class CertificateRenewalTests(RemoteHost remote) : IClassFixture<R
         }
 
         await File.WriteAllTextAsync(remote.Tls.Certificate, "half of a fi");
-        await Task.Delay(6000);
+        await Task.Delay(TestTimings.Current.CertificateCheck + TimeSpan.FromSeconds(1));
         Assert.Equal(401, (await remote.SendAsync("GET", "/v1/status", null)).Status);
     }
 }

@@ -33,7 +33,11 @@ internal sealed class OperatorClient(string socketPath) : IDisposable
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
         using var answer = await _http.SendAsync(request);
-        return new Reply((int)answer.StatusCode, answer.Content.Headers.ContentType?.MediaType ?? "", JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement);
+        var type = answer.Content.Headers.ContentType?.MediaType ?? "";
+        var text = await answer.Content.ReadAsStringAsync();
+        // A line for each step of a copy; the last one says how it ended.
+        if (type == "application/x-ndjson") text = text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
+        return new Reply((int)answer.StatusCode, type, JsonDocument.Parse(text).RootElement);
     }
 
     internal async Task<IReadOnlyList<JsonElement>> TrashAsync() => [.. (await SendAsync("GET", "/v1/trash")).Json.GetProperty("volumes").EnumerateArray()];

@@ -123,17 +123,17 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
     public async Task A_migration_waits_for_another_and_for_its_own_statements_longer_than_a_request_would()
     {
         var server = await SharedServer.GetAsync();
-        await using var database = await OpenAsync();
+        await using var database = await OpenAsync("Command Timeout=2;Options=-c lock_timeout=2000 -c statement_timeout=2000");
         await using var other = new NpgsqlConnection(server.ConnectionString(_database, extra: "Pooling=false"));
         await other.OpenAsync();
         await using (var take = new NpgsqlCommand("SELECT pg_advisory_lock(x'766F6C6D616E'::bigint)", other)) await take.ExecuteNonQueryAsync();
         var migration = database.RunAsync(connection => PostgresSchema.MigrateAsync(connection, dryRun: false, CancellationToken.None), CancellationToken.None);
-        Assert.NotSame(migration, await Task.WhenAny(migration, Task.Delay(6000)));
+        Assert.NotSame(migration, await Task.WhenAny(migration, Task.Delay(3000)));
         await other.CloseAsync();
         Assert.Empty(await migration);
         Assert.Equal("0", await database.RunAsync(connection => ShowAsync(connection, "statement_timeout"), CancellationToken.None));
         // A request over the same pool afterwards has its bounds again.
-        Assert.Equal("10s", await AskAsync(database, $"SHOW statement_timeout"));
+        Assert.Equal("2s", await AskAsync(database, $"SHOW statement_timeout"));
 
         static async Task<string> ShowAsync(NpgsqlConnection connection, string setting)
         {

@@ -18,7 +18,7 @@ public sealed class JanitorClaimTests : IAsyncLifetime
         await ShellCommand.RunAsync("sh", "-c", """truncate -s 64M "$0.img" && mkfs.ext4 -q -N 20000 "$0.img" && mount -o loop "$0.img" "$0" && rmdir "$0/lost+found" """, _data);
         foreach (var host in _cluster.Hosts)
         {
-            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3), JanitorTime = TimeSpan.FromMilliseconds(800) };
+            host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3), Timings = host.Settings.Timings with { JanitorClaim = TimeSpan.FromMilliseconds(800) } };
             await host.StartAsync();
         }
 

@@ -24,7 +24,7 @@ public sealed class MovedMeanwhileTests
         await Eviction.EvictAsync(database, "host-0", "test", force: false);
         // The two have one kernel here: the one would see what the other has mounted.
         await ShellCommand.RunAsync("umount", cluster[0].TargetOf("v"));
-        Assert.Equal("", (await operate.SendAsync("POST", "/v1/volumes/v/move", """{"options": {"backend": "local"}}""")).Detail);
+        Assert.Equal("done", (await operate.SendAsync("POST", "/v1/volumes/v/move", """{"options": {"backend": "local"}}""")).Json.GetProperty("phase").GetString());
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "other"));
         await File.WriteAllTextAsync(cluster[1].TargetOf("v") + "/f", "new");
 

@@ -10,7 +10,7 @@ public class WrongClockTests
     static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };
 
     /// <summary>A daemon of the first host under a wrong clock; the second host is in this process, and right.</summary>
-    static async Task<(TestCluster Cluster, DaemonProcess Daemon)> StartAsync(int hours, Func<Settings, Settings>? change = null)
+    internal static async Task<(TestCluster Cluster, DaemonProcess Daemon)> StartAsync(int hours, Func<Settings, Settings>? change = null)
     {
         var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(3), TakeoverGrace = TimeSpan.FromSeconds(3) };
@@ -39,7 +39,7 @@ public class WrongClockTests
     }
 
     /// <summary>No time in the catalog is far from when the test ran.</summary>
-    static async Task CheckTimesAsync(TestCluster cluster)
+    internal static async Task CheckTimesAsync(TestCluster cluster)
     {
         foreach (var times in new[] { "at FROM events", "created_at FROM volumes", "provisioned_at FROM volumes", "removed_at FROM volumes", "mounted_at FROM mounts", "last_seen_at FROM hosts" })
         {
@@ -62,7 +62,7 @@ public class WrongClockTests
     [InlineData(-5)]
     public async Task It_is_live_and_what_it_tells_has_the_databases_times(int hours)
     {
-        var (cluster, daemon) = await StartAsync(hours, settings => settings with { Lease = TimeSpan.FromSeconds(15) });
+        var (cluster, daemon) = await StartAsync(hours, settings => settings with { Lease = TimeSpan.FromSeconds(6) });
         await using var _ = cluster;
         await using var __ = daemon;
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
@@ -72,9 +72,10 @@ public class WrongClockTests
         Assert.Equal("", await cluster[0].Engine.CreateAsync("removed"));
         Assert.Equal("", await cluster[0].Engine.RemoveAsync("removed"));
         // Longer than its lease.
-        await Task.Delay(16_000);
+        var first = await cluster.ScalarAsync<DateTime>("SELECT lease_expires_at FROM hosts WHERE name = 'host-0'");
+        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>($"SELECT now() > '{first:O}'"), "its first lease is over");
         Assert.Equal("live", await cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-0'"));
-        Assert.True(await cluster.ScalarAsync<bool>("SELECT lease_expires_at BETWEEN now() AND now() + interval '15 seconds' FROM hosts WHERE name = 'host-0'"));
+        Assert.True(await cluster.ScalarAsync<bool>("SELECT lease_expires_at BETWEEN now() AND now() + interval '6 seconds' FROM hosts WHERE name = 'host-0'"));
         Assert.Equal(0, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'takeover' OR (kind = 'host-lost' AND host = 'host-0')"));
         Assert.True(await cluster.ScalarAsync<bool>("SELECT purge_after = removed_at + interval '24 hours' FROM volumes WHERE name = 'removed'"));
         await CheckTimesAsync(cluster);
@@ -128,33 +129,5 @@ public class WrongClockTests
         await Task.Delay(1000);
         Assert.Equal("trashed", await cluster.ScalarAsync<string>("SELECT state FROM volumes WHERE name = 'later'"));
         await CheckTimesAsync(cluster);
-    }
-
-    [FakeTimeTheory]
-    [InlineData(-5, false)]
-    [InlineData(5, true)]
-    [InlineData(-5, true)]
-    public async Task What_happened_while_the_database_was_away_is_told_with_its_times_and_in_order(int hours, bool restarted)
-    {
-        var (cluster, first) = await StartAsync(hours);
-        await using var _ = cluster;
-        await using var __ = first;
-        foreach (var name in new[] { "held", "left" }) Assert.Equal("", await cluster[0].Engine.CreateAsync(name));
-        Assert.Equal("", await cluster[0].Engine.MountAsync("left", "before"));
-        await cluster.CutAsync(0);
-        Assert.Equal("", await cluster[0].Engine.MountAsync("held", "x"));
-        Assert.Equal("", await cluster[0].Engine.UnmountAsync("left", "before"));
-        if (restarted) await first.KillAsync();
-        await using var second = restarted ? await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(hours)) : null;
-        Assert.Equal("", await cluster[0].Engine.MountAsync("held", "y"));
-        Assert.Equal("", await cluster[0].Engine.UnmountAsync("held", "x"));
-        await cluster.HealAsync(0);
-        Assert.Equal("y=1", await cluster[0].MountRowsAsync("held"));
-        Assert.Equal("mount left before, mount held x, unmount left before, mount held y, unmount held x", await cluster.ScalarAsync<string>(
-            "SELECT string_agg(kind || ' ' || volume_name || ' ' || caller_id, ', ' ORDER BY id) FROM events WHERE kind IN ('mount', 'unmount')"));
-        await CheckTimesAsync(cluster);
-        var since = (await ClusterTests.StatusAsync(cluster[0].Engine, "held")).GetProperty("Holders")[0].GetProperty("Since").GetDateTime().ToUniversalTime();
-        var now = await cluster.ScalarAsync<DateTime>("SELECT now()");
-        Assert.InRange(since, now.AddHours(-1), now.AddMinutes(1));
     }
 }

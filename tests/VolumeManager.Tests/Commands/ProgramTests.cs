@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using VolumeManager.Tests.Docker;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Commands;
 
-/// <summary>The executable as people and service managers use it: words, exit codes, signals.</summary>
+/// <summary>The executable as people and service managers use it: words and exit codes.</summary>
 public sealed class ProgramTests
 {
     [Fact]
@@ -86,61 +85,6 @@ public sealed class ProgramTests
     }
 
     [Fact]
-    public async Task Sigterm_ends_it_with_success_and_takes_the_socket_away()
-    {
-        await using var host = new TestHost();
-        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
-        await ReadyAsync(host, daemon);
-        Assert.Equal("", await host.Engine.CreateAsync("v"));
-        Assert.Equal("", await host.Engine.MountAsync("v", "x"));
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
-        Assert.Equal(0, daemon.ExitCode);
-        Assert.False(Path.Exists(host.Settings.Socket));
-        // Running containers go on without their volume manager.
-        Assert.Equal(["v"], host.KernelMounts());
-    }
-
-    [Fact]
-    public async Task A_Mount_that_meets_sigterm_is_answered_or_undone()
-    {
-        await using var host = new TestHost();
-        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
-        await ReadyAsync(host, daemon);
-        Assert.Equal("", await host.Engine.CreateAsync("v"));
-        var mounts = Enumerable.Range(0, 400).Select(async i => (Id: $"id{i}", Reply: await TryMountAsync(host, $"id{i}"))).ToList();
-        await Task.WhenAny(mounts);
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
-        var replies = await Task.WhenAll(mounts);
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
-        Assert.Equal(0, daemon.ExitCode);
-        var answered = replies.Where(r => r.Reply == "").Select(r => r.Id).Order(StringComparer.Ordinal).ToList();
-        Assert.Equal(string.Join(' ', answered.Select(id => id + "=1")), await host.MountRowsAsync("v"));
-        Assert.Equal(["v"], host.KernelMounts());
-    }
-
-    [Fact]
-    public async Task A_request_that_is_under_way_at_sigterm_is_answered()
-    {
-        await using var host = new TestHost();
-        using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
-        await ReadyAsync(host, daemon);
-        using var socket = await host.Engine.ConnectAsync();
-        var request = EngineClient.Request("/VolumeDriver.Create", """{"Name":"v"}""");
-        await socket.SendAsync(request.AsMemory(..^5));
-        await Task.Delay(200);
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
-        // A managed plugin has ten seconds until it is killed.
-        await Task.Delay(3500);
-        Assert.False(daemon.HasExited, $"volman ended with {(daemon.HasExited ? daemon.ExitCode : 0)} while a request was under way");
-        await socket.SendAsync(request.AsMemory(^5..));
-        Assert.Equal("", (await EngineClient.ReceiveAsync(socket)).Err);
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
-        Assert.Equal(0, daemon.ExitCode);
-        Assert.True(Directory.Exists(host.DataOf("v")));
-    }
-
-    [Fact]
     public async Task After_a_kill_it_starts_again_where_it_was()
     {
         await using var host = new TestHost();
@@ -160,25 +104,12 @@ public sealed class ProgramTests
         Assert.Empty(host.KernelMounts());
     }
 
-    static async Task<string?> TryMountAsync(TestHost host, string id)
-    {
-        try
-        {
-            var reply = await host.Engine.CallAsync("/VolumeDriver.Mount", $$"""{"Name":"v","ID":"{{id}}"}""");
-            return reply.Aborted ? null : reply.Err;
-        }
-        catch (System.Net.Sockets.SocketException)
-        {
-            return null;
-        }
-    }
-
-    static string[] Serve(TestHost host) =>
+    internal static string[] Serve(TestHost host) =>
     [
         "serve", "--admin-socket", host.Settings.AdminSocket, "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
     ];
 
-    static async Task ReadyAsync(TestHost host, Process daemon)
+    internal static async Task ReadyAsync(TestHost host, Process daemon)
     {
         for (var deadline = DateTime.UtcNow.AddSeconds(60); !Path.Exists(host.Settings.Socket); await Task.Delay(20))
         {

@@ -41,6 +41,7 @@ public sealed class TestHost : IAsyncDisposable
             // What a volume is told to be stays the same between two questions; tests of usage say how often.
             UsageInterval = TimeSpan.Zero,
             BootIdFile = BootIdFile,
+            Timings = TestTimings.Current,
         };
         _database = direct ?? (database.Length > 0 ? database : null);
     }

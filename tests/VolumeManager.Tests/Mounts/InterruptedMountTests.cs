@@ -13,7 +13,7 @@ public sealed class InterruptedMountTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _host = await TestHost.StartNewAsync();
-        _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50) };
+        _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50), Timings = TestTimings.CurrentImpatient };
         await _host.RestartAsync();
     }
 

@@ -97,7 +97,7 @@ public sealed class PostgresProxyTests(ITestOutputHelper output) : IAsyncLifetim
         _proxy.Delay = TimeSpan.FromMilliseconds(100);
         var clock = Stopwatch.StartNew();
         await SelectAsync(connection);
-        Assert.InRange(clock.ElapsedMilliseconds, 195, 900);
+        Assert.True(clock.ElapsedMilliseconds >= 195, $"{clock.ElapsedMilliseconds} ms");
     }
 
     [Fact]

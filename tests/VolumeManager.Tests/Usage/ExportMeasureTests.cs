@@ -1,5 +1,6 @@
 using VolumeManager.Exports;
 using VolumeManager.Linux;
+using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 using VolumeManager.Volumes;
 
@@ -41,7 +42,7 @@ public sealed class ExportMeasureTests : IDisposable
         _folder.Make("v");
         var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
         var error = await Assert.ThrowsAsync<SilentExportException>(() => export.MeasureAsync(Named("v"), CancellationToken.None));
-        Assert.Contains("the export that hangs does not answer (no reply for 15 s)", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"the export that hangs does not answer (no reply for {TestTimings.CurrentImpatient.ExportAnswer.TotalSeconds} s)", error.Message, StringComparison.Ordinal);
         export.Go.Set();
     }
 
@@ -69,7 +70,7 @@ public sealed class ExportMeasureTests : IDisposable
     {
         var export = new HangingExport(new DirectoryRoot(_folder.FullPath));
         var error = await Assert.ThrowsAsync<SilentExportException>(() => export.PurgeAsync(Named("v"), CancellationToken.None));
-        Assert.Contains("the export that hangs does not answer (no reply for 15 s)", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"the export that hangs does not answer (no reply for {TestTimings.CurrentImpatient.ExportAnswer.TotalSeconds} s)", error.Message, StringComparison.Ordinal);
         export.Go.Set();
     }
 
@@ -98,7 +99,7 @@ public sealed class ExportMeasureTests : IDisposable
 
     static Volume Named(string name) => new() { Id = Guid.NewGuid(), Name = name, Backend = "local", Directory = name, CreatedAt = DateTime.UtcNow, CreatedOnHost = "h" };
 
-    sealed class HangingExport(DirectoryRoot root) : Export(root, new SyscallLane("test", maxThreads: 1))
+    sealed class HangingExport(DirectoryRoot root) : Export(root, new SyscallLane("test", maxThreads: 1), TestTimings.CurrentImpatient)
     {
         internal SemaphoreSlim Asked { get; } = new(0);
 

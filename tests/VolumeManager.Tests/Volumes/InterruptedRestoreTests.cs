@@ -2,12 +2,11 @@ using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Volumes;
-using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Volumes;
 
 /// <summary>A restoration that a killed daemon has left halfway is finished, or taken back, and the data is whole in one place all the time.</summary>
-public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class InterruptedRestoreTests : IAsyncLifetime
 {
     TestHost _host = null!;
 
@@ -35,7 +34,7 @@ public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLi
 
     Task<Volume> RowAsync() => RowAsync(_host);
 
-    static async Task<Volume> RowAsync(TestHost host)
+    internal static async Task<Volume> RowAsync(TestHost host)
     {
         await using var db = host.OpenCatalog();
         return await db.Volumes.AsNoTracking().SingleAsync();
@@ -103,71 +102,6 @@ public sealed class InterruptedRestoreTests(ITestOutputHelper output) : IAsyncLi
         {
             Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
             Assert.Equal("data", await File.ReadAllTextAsync(_host.TargetOf("v") + "/f"));
-        }
-    }
-
-    [Fact]
-    public async Task Killed_at_any_moment_of_removals_and_restorations_the_data_is_whole_and_the_catalog_knows_where()
-    {
-        await using var host = new TestHost();
-        var seed = Environment.TickCount;
-        var (random, kills, restored) = (new Random(seed), 0, 0);
-        for (; kills < 12; kills++)
-        {
-            if (kills > 0) await AgeAsync(host);
-            await using var daemon = await DaemonProcess.StartAsync(host);
-            if (kills == 0) await host.Engine.CreateAsync("v0");
-            if (kills == 0) await File.WriteAllTextAsync(host.DataOf("v0") + "/f", "data");
-            using var operate = OperatorClient.Of(host);
-            using var stop = new CancellationTokenSource();
-            var work = WorkAsync(host, operate, () => restored++, stop.Token);
-            await Task.WhenAny(work, Task.Delay(random.Next(100, 700)));
-            await daemon.KillAsync();
-            await stop.CancelAsync();
-            await work;
-        }
-
-        output.WriteLine($"seed {seed}: {kills} kills, {restored} restorations acknowledged");
-        await AgeAsync(host);
-        await using var last = await DaemonProcess.StartAsync(host);
-        Volume? row = null;
-        await TestHost.EventuallyAsync(async () => (row = await RowAsync(host)).State is VolumeState.Ready or VolumeState.Trashed, "what was begun is finished");
-        if (row!.State == VolumeState.Trashed)
-        {
-            Assert.True(File.Exists(host.DataOf($".trash/{row.Name}.{row.Id:N}/f")));
-            using var operate = OperatorClient.Of(host);
-            Assert.Equal("", (await operate.RestoreAsync($"{row.Id}")).Detail);
-        }
-
-        Assert.Equal("data", await File.ReadAllTextAsync(host.DataOf(row.Name) + "/f"));
-        Assert.Equal([row.Name], await host.Engine.ListAsync());
-        Assert.True(restored > 0);
-    }
-
-    /// <summary>Whoever was killed was so less than two minutes ago: a cluster would wait for it.</summary>
-    static async Task AgeAsync(TestHost host)
-    {
-        await using var db = host.OpenCatalog();
-        await db.Database.ExecuteSqlAsync($"UPDATE volumes SET removed_at = '2026-01-01 00:00:00' WHERE removed_at IS NOT NULL");
-    }
-
-    static async Task WorkAsync(TestHost host, OperatorClient operate, Action restored, CancellationToken stop)
-    {
-        for (var i = 0; !stop.IsCancellationRequested; i++)
-        {
-            try
-            {
-                foreach (var name in await host.Engine.ListAsync()) await host.Engine.RemoveAsync(name);
-                foreach (var volume in await operate.TrashAsync())
-                {
-                    if ((await operate.RestoreAsync(volume.GetProperty("id").GetString()!, $"v{i % 3}")).Status == 200) restored();
-                }
-            }
-            catch (Exception e) when (e is System.Net.Sockets.SocketException or HttpRequestException or System.Text.Json.JsonException or KeyNotFoundException or InvalidOperationException)
-            {
-                // It was killed.
-                return;
-            }
         }
     }
 }
