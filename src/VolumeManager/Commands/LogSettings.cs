@@ -13,6 +13,9 @@ internal sealed record LogSettings
     /// <summary><c>text</c>: one line an entry. <c>json</c>: one object a line, for collectors. <c>systemd</c>: text with the journal's priorities.</summary>
     internal string Format { get; init; } = "text";
 
+    /// <summary>Gets the entries instead of the console; set only in tests.</summary>
+    internal ILoggerProvider? Provider { get; init; }
+
     internal static readonly string[] Formats = ["text", "json", "systemd"];
 
     internal void Apply(ILoggingBuilder logging)
@@ -20,6 +23,12 @@ internal sealed record LogSettings
         logging.SetMinimumLevel(Level).AddFilter("Microsoft", Level > LogLevel.Warning ? Level : LogLevel.Warning)
             // What keeps us from starting is told once, by ourselves.
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
+        if (Provider is not null)
+        {
+            logging.AddProvider(Provider);
+            return;
+        }
+
         switch (Format)
         {
             case "json":

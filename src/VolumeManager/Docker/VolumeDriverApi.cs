@@ -33,20 +33,20 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
             "/VolumeDriver.Get" => TellAsync(http, GetAsync),
             "/VolumeDriver.List" => TellAsync(http, ListAsync),
             "/VolumeDriver.Path" => TellAsync(http, PathAsync),
-            "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, _longDeadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Create" => ChangeAsync(http, EventKind.Create, async (daemon, request, cancellation) =>
             {
                 await daemon.Volumes.CreateAsync(request.Name, request.Opts, cancellation);
                 return null;
             }),
-            "/VolumeDriver.Remove" => ChangeAsync(http, EventKind.Remove, _deadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Remove" => ChangeAsync(http, EventKind.Remove, async (daemon, request, cancellation) =>
             {
                 await daemon.Volumes.RemoveAsync(request.Name!, cancellation);
                 return null;
             }),
-            "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, _longDeadline, async (daemon, request, cancellation) =>
+            "/VolumeDriver.Mount" => ChangeAsync(http, EventKind.Mount, async (daemon, request, cancellation) =>
                 await daemon.Mounts.MountAsync(request.Name!, request.ID ?? "", cancellation),
                 undo: (daemon, request) => daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "")),
-            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, _deadline, async (daemon, request, _) =>
+            "/VolumeDriver.Unmount" => ChangeAsync(http, EventKind.Unmount, async (daemon, request, _) =>
             {
                 await daemon.Mounts.UnmountAsync(request.Name!, request.ID ?? "");
                 return null;
@@ -126,13 +126,16 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
     static ValueTask<Volume?> FindAsync(HttpContext http, HostDaemon daemon, string? name) =>
         VolumeName.IsValid(name) ? daemon.Catalog.FindAsync(name!, http.RequestAborted) : new((Volume?)null);
 
+    /// <summary>Returns how long a call that changes something may take.</summary>
+    internal TimeSpan DeadlineOf(string kind) => kind is EventKind.Create or EventKind.Mount ? _longDeadline : _deadline;
+
     /// <summary>
     /// Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded. The request is under way until its change
     /// has ended or is undone, so that a stop waits for it.
     /// </summary>
     /// <param name="undo">Takes back a change that was done when nobody waited for it any more.</param>
     async Task ChangeAsync(
-        HttpContext http, string kind, TimeSpan deadline, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change, Func<HostDaemon, VolumeRequest, Task>? undo = null)
+        HttpContext http, string kind, Func<HostDaemon, VolumeRequest, CancellationToken, Task<string?>> change, Func<HostDaemon, VolumeRequest, Task>? undo = null)
     {
         var began = Stopwatch.GetTimestamp();
         if (await ReadAsync(http) is not { } request || !Drain.TryKeep(http))
@@ -142,6 +145,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         }
 
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        var deadline = DeadlineOf(kind);
         waiting.CancelAfter(deadline);
         // A stop cancels the change, and then waits for its end as long as a caller does.
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(waiting.Token, drain.Over);

@@ -45,6 +45,37 @@ public sealed class DiskFullTests
         await host.StopAsync();
     }
 
+    /// <summary>An Unmount cannot be written, and then the same caller mounts the volume again: the release is older than the mount, and must be written first.</summary>
+    [Fact]
+    public async Task A_release_that_waited_for_space_keeps_a_later_mount_of_the_same_caller()
+    {
+        await using var host = new TestHost();
+        Directory.CreateDirectory(host.Settings.StateDirectory);
+        await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
+        // A pass of the reconciler between the end of the shortage and the Mount would write the release first, and the test would prove nothing.
+        host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromSeconds(2) };
+        await host.StartAsync();
+        Assert.Equal("", await host.Engine.CreateAsync("v"));
+        for (var i = 0; i < 50; i++) Assert.Equal("", await host.Engine.MountAsync("v", $"x{i}"));
+        var ballast = Path.Combine(host.Settings.StateDirectory, "ballast");
+        Fill(ballast);
+        async Task<bool> IsThereAsync(int caller) => (await host.MountRowsAsync("v")).Split(' ').Contains($"x{caller}=1");
+        // The journal may have room for some releases.
+        var released = -1;
+        do
+        {
+            Assert.InRange(++released, 0, 49);
+            Assert.Equal("", await host.Engine.UnmountAsync("v", $"x{released}"));
+        }
+        while (!await IsThereAsync(released));
+
+        File.Delete(ballast);
+        Assert.Equal("", await host.Engine.MountAsync("v", $"x{released}"));
+        await TestHost.EventuallyAsync(async () => (await host.EventsAsync("v")).Count(e => e == "unmount") == released + 1, "the release is written");
+        Assert.True(await IsThereAsync(released));
+        await host.StopAsync();
+    }
+
     static void Fill(string path)
     {
         using var file = File.Create(path);

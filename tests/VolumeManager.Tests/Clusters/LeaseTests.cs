@@ -83,6 +83,40 @@ public class LeaseTests
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'give-up'"));
     }
 
+    /// <summary>Another host took the volume over and released it, and this host has heard of neither: no mount row is in the way of its claim.</summary>
+    [Fact]
+    public async Task A_claim_is_refused_when_another_host_took_the_volume_over_and_released_it()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(1);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v", s_single));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await cluster.ExecuteAsync("DELETE FROM mounts");
+        await cluster.ChangeVolumesAsync("epoch = epoch + 1");
+        Assert.Equal("volume v was taken over by another host while this one was lost: stop the containers of this host that still use it, then try again", await cluster[0].Engine.MountAsync("v", "y"));
+        Assert.Equal("", await cluster[0].MountRowsAsync("v"));
+        Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "y"));
+    }
+
+    [Fact]
+    public async Task A_host_that_comes_back_does_not_publish_its_claims_of_a_volume_that_another_host_took_over_and_released()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        Assert.Equal("", await cluster[0].Engine.CreateAsync("v", s_single));
+        Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
+        await cluster[1].Engine.ListAsync();
+        await cluster.CutAsync(0);
+        await cluster.ExpireLeaseAsync(0, "31 seconds");
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "y"));
+        Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "y"));
+
+        await cluster.HealAsync(0);
+        Assert.Equal("", await cluster[0].MountRowsAsync("v"));
+        Assert.Contains("give-up", await cluster[0].EventsAsync("v"));
+        Assert.Equal("", await cluster[1].Engine.MountAsync("v", "z"));
+        Assert.Matches("^volume v was taken over by another host", await cluster[0].Engine.MountAsync("v", "x"));
+    }
+
     [Fact]
     public async Task An_evicted_host_holds_nothing_and_comes_back_with_what_is_still_its_own()
     {

@@ -67,6 +67,29 @@ public class RemovalInClusterTests
         Assert.False(Directory.Exists(cluster[0].DataOf("v")));
     }
 
+    /// <summary>The other host claims the volume after this host read it: only the statement that closes the volume to mounts can see the claim.</summary>
+    [Fact]
+    public async Task Remove_is_refused_when_another_host_mounts_the_volume_after_it_was_read()
+    {
+        await using var cluster = await TestCluster.StartNewAsync(2);
+        await cluster[0].MakeAsync("v");
+        Task<string> removing;
+        await using (await cluster[0].LockCatalogAsync())
+        {
+            removing = cluster[0].Engine.RemoveAsync("v");
+            await TestHost.EventuallyAsync(
+                () => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"), "the removal waits for the lock");
+            await cluster.ExecuteAsync("""
+                INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
+                SELECT volumes.id, hosts.id, 'late', 1, hosts.boot_id, 0, now(), volumes.epoch FROM volumes, hosts WHERE hosts.name = 'host-1'
+                """);
+        }
+
+        Assert.StartsWith("volume v is in use on host host-1 (1 caller since ", await removing, StringComparison.Ordinal);
+        Assert.Equal("data of v", await File.ReadAllTextAsync(cluster[0].DataOf("v") + "/f"));
+        Assert.Equal("ready", await cluster.ScalarAsync<string>("SELECT state FROM volumes"));
+    }
+
     /// <summary>Who waits for another host's removal asked for that volume, and not for the next of its name.</summary>
     [Fact]
     public async Task A_removal_that_another_host_ends_leaves_the_next_volume_of_that_name()

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Commands;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
+using VolumeManager.Tests.Mounts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Copies;
@@ -48,7 +49,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         """);
 
     /// <summary>A tree as other programs see it.</summary>
-    static async Task<string> SeenAsync(string directory) => await ShellCommand.RunAsync("sh", "-ec", $"""
+    internal static async Task<string> SeenAsync(string directory) => await ShellCommand.RunAsync("sh", "-ec", $"""
         cd '{directory}'
         find . -printf '%P %y %m %U %G %s %T@ %l %n\0' | sort -z | tr '\0' '\n'
         find . -type f -print0 | sort -z | xargs -0 sha256sum
@@ -128,6 +129,68 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         }
 
         await NothingIsLeftAsync();
+    }
+
+    /// <summary>The engine has sent its Unmount, but the container still has the volume: only the kernel knows.</summary>
+    [Fact]
+    public async Task A_volume_that_a_container_still_holds_is_not_moved_after_its_engine_unmounted_it()
+    {
+        Directory.CreateDirectory(_host.DataOf("old/deep"));
+        Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
+        Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+        await using (await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside")))
+        {
+            Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
+            Assert.Equal(0, await _host.CountMountRowsAsync());
+            VolmanProcess.AssertRefused(
+                $"volume v is in use on host test-host: a container or another mount still has {_host.DataOf("old/deep")}, stop it first", await VolmanAsync("volume", "move", "v", "--backend", "local"));
+            Assert.False(Directory.Exists(_host.DataOf("v")));
+        }
+
+        await DoneAsync("volume", "move", "v", "--backend", "local");
+        await NothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task The_old_place_of_a_moved_volume_waits_in_the_trash_even_when_on_remove_is_delete()
+    {
+        Directory.CreateDirectory(_host.DataOf("old/deep"));
+        await File.WriteAllTextAsync(_host.DataOf("old/deep/f"), "data");
+        Assert.Equal("", await _host.Engine.CreateAsync("v", new Dictionary<string, string> { ["path"] = "old/deep", ["on-remove"] = "delete" }));
+        await DoneAsync("volume", "move", "v", "--backend", "local");
+        await using var db = _host.OpenCatalog();
+        var left = await db.Volumes.SingleAsync(v => v.Name != "v");
+        Assert.Equal((VolumeState.Trashed, OnRemove.Trash, _host.Settings.TrashRetention), (left.State, left.OnRemove, left.PurgeAfter - left.RemovedAt));
+        Assert.Equal(OnRemove.Delete, (await db.Volumes.SingleAsync(v => v.Name == "v")).OnRemove);
+        await DoneAsync("volume", "restore", left.Name);
+        Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf("old/deep/f")));
+    }
+
+    /// <summary>One byte of the copy differs, as after a fault of a disk, and cp reports success.</summary>
+    [Theory]
+    [InlineData("move", "v", "--backend", "local")]
+    [InlineData("clone", "v", "w")]
+    public async Task A_copy_that_differs_from_its_source_is_discarded(params string[] command)
+    {
+        await _host.StopAsync();
+        var programs = Directory.CreateDirectory(Path.Combine(_host.Settings.StateDirectory, "bin")).FullName;
+        await File.WriteAllTextAsync(programs + "/cp", """
+            #!/bin/sh
+            /bin/cp "$@" && shift $(($# - 2)) && printf X | dd of="$2/f" bs=1 seek=2 conv=notrunc 2>/dev/null && touch -r "$1/f" "$2/f"
+            """);
+        File.SetUnixFileMode(programs + "/cp", UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await using var daemon = await DaemonProcess.StartAsync(_host, variables: new() { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
+        Directory.CreateDirectory(_host.DataOf("old/deep"));
+        await File.WriteAllTextAsync(_host.DataOf("old/deep/f"), "data");
+        Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
+        VolmanProcess.AssertRefused(
+            $"volume v was not copied to {_host.DataOf(command[0] == "move" ? "v" : "w")}, and nothing is changed: .*f.* has another content in the copy",
+            await VolmanAsync(["volume", .. command]));
+        Assert.Equal(["v"], await _host.Engine.ListAsync());
+        Assert.Empty(Directory.GetFileSystemEntries(_host.DataOf(".trash")));
+        Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+        Assert.Equal("data", await File.ReadAllTextAsync(_host.TargetOf("v") + "/f"));
+        Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
     }
 
     /// <summary>As an engine within a container has them: of a directory that hides the one below.</summary>

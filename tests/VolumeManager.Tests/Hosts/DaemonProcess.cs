@@ -13,10 +13,11 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     /// <summary>Starts the build that lies beside the tests, and waits until it answers List.</summary>
     /// <param name="clock">How far the clock of its host is ahead of ours; behind when negative. Needs <see cref="FakeTimeTheoryAttribute"/>.</param>
-    internal static async Task<DaemonProcess> StartAsync(TestHost host, TimeSpan clock = default)
+    /// <param name="variables">Set in its environment beside what is there.</param>
+    internal static async Task<DaemonProcess> StartAsync(TestHost host, TimeSpan clock = default, Dictionary<string, string>? variables = null)
     {
         await host.PrepareAsync();
-        var daemon = new DaemonProcess(Start(host, clock));
+        var daemon = new DaemonProcess(Start(host, clock, variables));
         await UntilAnsweredAsync(host, daemon._process);
         return daemon;
     }

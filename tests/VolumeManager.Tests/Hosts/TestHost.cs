@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Commands;
 using VolumeManager.Linux;
@@ -8,7 +7,7 @@ using VolumeManager.Tests.Docker;
 namespace VolumeManager.Tests.Hosts;
 
 /// <summary>A host of its own: temporary directories, a real daemon on a real socket, real mounts. Restarted and rebooted at will; cleaned away at the end.</summary>
-public sealed class TestHost : IAsyncDisposable
+public sealed partial class TestHost : IAsyncDisposable
 {
     readonly string _root;
     string? _database;
@@ -44,6 +43,7 @@ public sealed class TestHost : IAsyncDisposable
             Timings = TestTimings.Current,
         };
         _database = direct ?? (database.Length > 0 ? database : null);
+        s_hosts[this] = true;
     }
 
     internal Settings Settings { get; set; }
@@ -90,12 +90,12 @@ public sealed class TestHost : IAsyncDisposable
         await PrepareAsync();
         var retries = 20;
         _stop = new CancellationTokenSource();
-        _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
+        _running = ServeCommand.RunAsync(Settings, new LogSettings { Provider = _log }, _stop.Token);
         // A program that another test starts at this moment has our predecessor's lock until its exec.
         while (_running.Exception?.InnerException?.Message.StartsWith("another volman", StringComparison.Ordinal) == true && retries-- > 0)
         {
             await Task.Delay(20);
-            _running = ServeCommand.RunAsync(Settings, new LogSettings { Level = LogLevel.Critical }, _stop.Token);
+            _running = ServeCommand.RunAsync(Settings, new LogSettings { Provider = _log }, _stop.Token);
         }
 
         for (var deadline = DateTime.UtcNow.AddSeconds(30); !File.Exists(Settings.Socket); await Task.Delay(5))
@@ -167,9 +167,11 @@ public sealed class TestHost : IAsyncDisposable
         .Select(m => m.MountPoint[(Settings.MountRoot.Length + 1)..])
         .Order(StringComparer.Ordinal)];
 
+    string CatalogFile => Path.Combine(Settings.StateDirectory, "catalog.db");
+
     /// <summary>The catalog: this host's own file, or the shared database, past whatever lies between it and the daemon.</summary>
     internal CatalogContext OpenCatalog() => new(_database is null
-        ? SqliteCatalog.Options(Path.Combine(Settings.StateDirectory, "catalog.db"))
+        ? SqliteCatalog.Options(CatalogFile)
         : PostgresSchema.Options(_database));
 
     /// <summary>Keeps everybody from changing the catalog until it is disposed of.</summary>
@@ -210,7 +212,7 @@ public sealed class TestHost : IAsyncDisposable
     {
         for (var deadline = DateTime.UtcNow.AddSeconds(30); !await condition(); await Task.Delay(10))
         {
-            if (DateTime.UtcNow > deadline) throw new TimeoutException("not within 30 s: " + expected);
+            if (DateTime.UtcNow > deadline) throw new NotInTimeException("not within 30 s: " + expected);
         }
     }
 
@@ -224,6 +226,7 @@ public sealed class TestHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        s_hosts.TryRemove(this, out _);
         await StopAsync();
         UnmountAll();
         Directory.Delete(_root, recursive: true);

@@ -285,6 +285,22 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         Assert.Contains(await DaysAsync(), d => d.VolumeId == day.VolumeId);
     }
 
+    [Fact]
+    public async Task A_day_has_the_least_and_the_most_that_the_volume_held()
+    {
+        await StartAsync(s_always);
+        await CreateAsync("v");
+        await _host.MeasuredAsync("v");
+        var file = _host.DataOf("v") + "/f";
+        // Around midnight there are two days.
+        await File.WriteAllBytesAsync(file, new byte[1_000_000]);
+        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Any(d => d.Bytes >= 1_000_000), "the growth is measured");
+        File.Delete(file);
+        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Last().Bytes < 1_000_000, "the loss is measured");
+        Assert.InRange((await DaysAsync()).Max(d => d.MaxBytes), 1_000_000, 2_000_000);
+        Assert.InRange((await DaysAsync()).Min(d => d.MinBytes), 0, 100_000);
+    }
+
     async Task<List<UsageDay>> DaysAsync()
     {
         await using var db = _host.OpenCatalog();

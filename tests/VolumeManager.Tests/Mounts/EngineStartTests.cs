@@ -1,0 +1,93 @@
+using Microsoft.EntityFrameworkCore;
+using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Linux;
+
+namespace VolumeManager.Tests.Mounts;
+
+/// <summary>What becomes of an engine's claims when the next engine starts.</summary>
+public sealed class EngineStartTests : IAsyncLifetime
+{
+    readonly TestHost _host = new();
+
+    public async Task InitializeAsync()
+    {
+        await _host.PrepareAsync();
+        _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50) };
+    }
+
+    public async Task DisposeAsync() => await _host.DisposeAsync();
+
+    async Task MountAsync()
+    {
+        await _host.StartAsync();
+        Assert.Equal("", await _host.Engine.CreateAsync("v"));
+        Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+    }
+
+    Task<HoldingProcess> HoldAsync() => HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
+
+    async Task<long> GenerationAsync()
+    {
+        await using var db = _host.OpenCatalog();
+        return (await db.Mounts.AsNoTracking().SingleAsync()).EngineGeneration;
+    }
+
+    Task DroppedAsync() => TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0 && _host.KernelMounts().Count == 0, "the claim ends with its container");
+
+    /// <summary>Waits for a whole pass of the reconciler. A pass takes unclaimed mounts down last, so a whole one lies between the ends of two such mounts, the second of which is made after the first is gone.</summary>
+    async Task ReconcilerPassesAsync()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            var unclaimed = Directory.CreateDirectory(_host.TargetOf("unclaimed")).FullName;
+            await ShellCommand.BindAsync(unclaimed, unclaimed);
+            await TestHost.EventuallyAsync(() => Task.FromResult(!_host.KernelMounts().Contains("unclaimed")), "the unclaimed mount is taken down");
+        }
+    }
+
+    [Fact]
+    public async Task Claims_of_the_engine_before_are_kept_until_the_grace_is_over()
+    {
+        _host.Settings = _host.Settings with { EngineGrace = TimeSpan.FromHours(1) };
+        await MountAsync();
+        await _host.Engine.ActivateAsync();
+        await ReconcilerPassesAsync();
+        Assert.Equal("x=1", await _host.MountRowsAsync("v"));
+        Assert.Equal(["v"], _host.KernelMounts());
+        Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
+    }
+
+    /// <summary>The engine that made the first claim has ended, and does not send the last Unmount.</summary>
+    [Fact]
+    public async Task A_claim_that_the_next_engine_repeats_stays_the_first_engines_and_ends_with_its_container()
+    {
+        await MountAsync();
+        var generation = await GenerationAsync();
+        await using (await HoldAsync())
+        {
+            await _host.Engine.ActivateAsync();
+            Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
+            Assert.Equal("x=2", await _host.MountRowsAsync("v"));
+            Assert.Equal(generation, await GenerationAsync());
+        }
+
+        await DroppedAsync();
+    }
+
+    /// <summary>An engine takes the mounts down when its managed plugin is disabled by force. It cannot send the Unmount of containers that end meanwhile.</summary>
+    [Fact]
+    public async Task Claims_whose_mount_was_taken_down_while_the_daemon_was_stopped_end_with_their_container()
+    {
+        await MountAsync();
+        await using (await HoldAsync())
+        {
+            await _host.StopAsync();
+            _host.UnmountAll();
+            await _host.StartAsync();
+            await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts() is ["v"]), "the volume is mounted again for its container");
+            Assert.Equal("x=1", await _host.MountRowsAsync("v"));
+        }
+
+        await DroppedAsync();
+    }
+}
