@@ -1,5 +1,5 @@
 using VolumeManager.Benchmarks.Reports;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Benchmarks.Servers;
 

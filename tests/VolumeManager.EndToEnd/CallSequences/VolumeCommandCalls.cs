@@ -1,4 +1,3 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
 
@@ -39,8 +38,8 @@ public sealed class VolumeCommandCalls(SharedHosts hosts, ITestOutputHelper outp
     {
         await using var scene = await hosts.SceneAsync(engine, output);
         var volume = scene.NewVolume();
-        using var plugin = new PluginClient(scene.Daemon.Socket);
-        Assert.Equal("", await plugin.CallAsync("Create", new { Name = volume }));
+        var plugin = new PluginClient(scene.Daemon.Socket);
+        Assert.Equal("", (await plugin.CallAsync("Create", new { Name = volume })).Err);
 
         await scene.DockerAsync($"volume create --driver volman {volume}");
 

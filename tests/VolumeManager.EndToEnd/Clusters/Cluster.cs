@@ -2,7 +2,7 @@ using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 

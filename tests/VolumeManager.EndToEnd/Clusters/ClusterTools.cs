@@ -1,5 +1,5 @@
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 

@@ -1,9 +1,8 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 
@@ -45,11 +44,7 @@ internal sealed class Node(string name, Host host, Cable cable, PostgresProxy pr
             string.Join(' ', (await InTaskAsync(service, "cat /x/*")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal))));
 
     /// <summary>A call to volman past the engine, which asks Get first and may leave it at that. Gives the answer's Err.</summary>
-    public async Task<string> CallVolmanAsync(string verb, object request)
-    {
-        using var plugin = new PluginClient(Daemon.Socket);
-        return await plugin.CallAsync(verb, request);
-    }
+    public async Task<string> CallVolmanAsync(string verb, object request) => (await new PluginClient(Daemon.Socket).CallAsync(verb, request)).Err;
 
     public async ValueTask DisposeAsync()
     {

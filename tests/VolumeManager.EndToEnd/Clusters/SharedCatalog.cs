@@ -1,7 +1,6 @@
 using Npgsql;
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Machines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Clusters;
 

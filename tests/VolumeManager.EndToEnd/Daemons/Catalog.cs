@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Daemons;
 
 /// <summary>The daemon's SQLite file, read from outside by the sqlite3 program while the daemon uses it.</summary>

@@ -1,9 +1,7 @@
 using System.Text.Json;
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Packages;
 
 namespace VolumeManager.EndToEnd.Doctor;
@@ -16,7 +14,7 @@ public sealed class DoctorAndEngine(ITestOutputHelper output)
     {
         await using var host = await Host.StartAsync(engine, recorded: false);
         await using var scene = new Scene(host, output);
-        using var plugin = new PluginClient(scene.Daemon.Socket);
+        var plugin = new PluginClient(scene.Daemon.Socket);
         var (used, leaked, lost) = (await scene.CreateVolumeAsync(), await scene.CreateVolumeAsync(), await scene.CreateVolumeAsync());
         await scene.StartContainerAsync("runs", $"--volume {used}:/x");
         await scene.DockerAsync($"create --name waits --volume {lost}:/x {Image.Name} true");
@@ -24,7 +22,7 @@ public sealed class DoctorAndEngine(ITestOutputHelper output)
         Assert.Equal("", await DoctorAsync(scene, 0));
 
         // An Unmount that never came.
-        Assert.Equal("", await plugin.CallAsync("Mount", new { Name = leaked, ID = "leaked" }));
+        Assert.Equal("", (await plugin.CallAsync("Mount", new { Name = leaked, ID = "leaked" })).Err);
         await Task.Delay(Daemon.EngineGrace);
         Assert.Equal($"claim-unused volume {leaked}", await DoctorAsync(scene, 3));
         Assert.Equal($"claim-unused volume {leaked}", await DoctorAsync(scene, 3, "--repair"));
@@ -39,7 +37,7 @@ public sealed class DoctorAndEngine(ITestOutputHelper output)
 
         // An Unmount too many, while the container runs.
         var mounts = JsonElement.Parse((await VolmanAsync(scene, "mount", "ls", "--output", "json")).MustSucceed().Output);
-        Assert.Equal("", await plugin.CallAsync("Unmount", new { Name = used, ID = Assert.Single(mounts.EnumerateArray()).GetProperty("caller_id").GetString() }));
+        Assert.Equal("", (await plugin.CallAsync("Unmount", new { Name = used, ID = Assert.Single(mounts.EnumerateArray()).GetProperty("caller_id").GetString() })).Err);
         Assert.Equal($"container-unclaimed volume {used}, use-unclaimed volume {used}", await DoctorAsync(scene, 3, "--repair"));
         await scene.DockerAsync("restart runs");
         Assert.Equal("", await DoctorAsync(scene, 0));

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Hosts;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Lab;
 

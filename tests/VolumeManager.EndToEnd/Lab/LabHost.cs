@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>One host of the laboratory: commands on it, its power, its network.</summary>

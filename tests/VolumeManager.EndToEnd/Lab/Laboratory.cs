@@ -1,5 +1,4 @@
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Lab;
 

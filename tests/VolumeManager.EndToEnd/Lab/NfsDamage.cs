@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>What can befall a real NFS server is found by <c>volman doctor</c> on a host that uses it, and gone when it was put right.</summary>

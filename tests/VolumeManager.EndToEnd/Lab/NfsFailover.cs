@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Lab;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Lab;
 

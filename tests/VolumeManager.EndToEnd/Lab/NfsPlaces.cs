@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Where a volume may lie, and how it may be reached there: versions and options of NFS, addresses, adopted and read-only directories.</summary>

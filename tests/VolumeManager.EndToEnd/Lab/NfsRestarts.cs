@@ -69,7 +69,7 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
 
         async Task StaysInUseAsync(string how)
         {
-            await Machines.Poll.UntilAsync("the volume is mounted again", async () => (await scene.One.TryAsync($"mountpoint -q {LabHost.StateDirectory}/mnt/{volume}")).Succeeded);
+            await Poll.UntilAsync("the volume is mounted again", async () => (await scene.One.TryAsync($"mountpoint -q {LabHost.StateDirectory}/mnt/{volume}")).Succeeded);
             await Task.Delay(s_passes);
             Assert.Equal("1", await scene.AskAsync("SELECT sum(count) FROM mounts"));
             Assert.Equal("kept", await scene.One.DockerAsync("exec holds cat /x/f"));
@@ -99,7 +99,7 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         var volume = await scene.CreateVolumeAsync(scene.Two);
         await scene.Two.DockerAsync($"run --detach --name again --restart always --volume {volume}:/x busybox sh -c 'echo started >> /x/log; sleep 100000'");
         // The engine answers before the container has written: its first line must be on the server before the cut.
-        await Machines.Poll.UntilAsync("its container has started", async () => await LinesAsync() == 1);
+        await Poll.UntilAsync("its container has started", async () => await LinesAsync() == 1);
         await scene.Two.CutFromAsync(scene.Server);
         await scene.Two.PowerOffAsync();
         await scene.Two.PowerOnAsync();
@@ -110,8 +110,8 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         Assert.Contains(volume, await scene.Two.DockerAsync("volume ls --quiet"), StringComparison.Ordinal);
         await scene.HealAsync();
         await scene.Two.DockerAsync("start again");
-        await Machines.Poll.UntilAsync("its container has started again", async () => await LinesAsync() > 1);
-        Assert.Equal("1", await Machines.Poll.ForAsync("1", () => scene.AskAsync("SELECT sum(count) FROM mounts")));
+        await Poll.UntilAsync("its container has started again", async () => await LinesAsync() > 1);
+        Assert.Equal("1", await Poll.ForAsync("1", () => scene.AskAsync("SELECT sum(count) FROM mounts")));
         await lab.SwarmReadyAsync();
         await scene.EndsCleanAsync();
 

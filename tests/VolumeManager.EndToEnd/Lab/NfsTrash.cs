@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Removed volumes on a real NFS server: any host lists them, brings them back or deletes them.</summary>

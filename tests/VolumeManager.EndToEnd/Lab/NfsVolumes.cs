@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Volumes on a real NFS server, used by containers of real engines on hosts with kernels of their own.</summary>

@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>The size of volumes as containers meet it, on data roots with project quotas and without: a second volman on a host, as a driver of its own.</summary>

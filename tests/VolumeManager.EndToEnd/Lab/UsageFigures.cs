@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>What volumes on real NFS servers hold, measured by the hosts, against what du(1) says on the servers.</summary>

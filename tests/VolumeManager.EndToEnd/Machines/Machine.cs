@@ -10,7 +10,7 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
 {
     const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    Process? _unshare;
+    RunningProgram? _unshare;
 
     public MachineFolder Folder { get; } = folder;
 
@@ -22,19 +22,11 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
         await File.WriteAllTextAsync(Folder["boot_id"], $"{Guid.NewGuid()}\n");
         var boot = Path.Combine(AppContext.BaseDirectory, "Machines/boot.sh");
         string[] own = ["--mount", "--pid", "--net", "--uts"];
-        var start = new ProcessStartInfo("unshare", [.. own, "--fork", "--kill-child", "sh", boot, Folder.Root, root, name, .. shared])
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["PATH"] = SearchPath },
-        };
-        _unshare = Process.Start(start)!;
-        var line = await _unshare.StandardOutput.ReadLineAsync().WaitAsync(Poll.Patience);
-        if (line != "booted")
-            throw new InvalidOperationException($"The machine does not boot: {line} {await _unshare.StandardError.ReadToEndAsync().WaitAsync(Poll.Patience)}");
-        Init = ProcessTable.ChildrenOf(_unshare.Id).Single();
+        var start = new ProcessStartInfo("unshare", [.. own, "--fork", "--kill-child", "sh", boot, Folder.Root, root, name, .. shared]) { Environment = { ["PATH"] = SearchPath } };
+        // Its first process lives as long as its standard input is open: the machine does not outlive the test process.
+        _unshare = new RunningProgram($"machine {name}", start, keepsInput: true);
+        await _unshare.UntilLoggedAsync("booted");
+        Init = ProcessTable.ChildrenOf(_unshare.Pid).Single();
         if (cable is not null)
             await cable.PlugAsync(Init);
     }
@@ -44,8 +36,8 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
         if (_unshare is null)
             return;
         // unshare sees its child end only when the kernel has ended the whole process namespace. Without a child it did not get far.
-        ProcessTable.Signal(Init == 0 ? _unshare.Id : Init, ProcessTable.SIGKILL);
-        await Poll.UntilAsync("the machine is off", () => _unshare.HasExited);
+        ProcessTable.Signal(Init == 0 ? _unshare.Pid : Init, ProcessTable.SIGKILL);
+        await _unshare.ExitAsync();
         _unshare.Dispose();
         (_unshare, Init) = (null, 0);
     }
@@ -56,14 +48,10 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
         new RunningProgram(name, new ProcessStartInfo("nsenter", Enter(environment, command))).EnteredAsync();
 
     /// <summary>Where something is mounted below a folder, as the kernel tells it to the machine's first process.</summary>
-    public IReadOnlyList<string> MountsBelow(string path) =>
-        // proc(5): id parent major:minor root mount-point …
-        [.. File.ReadLines($"/proc/{Init}/mountinfo")
-            .Select(line => line.Split(' ')[4])
-            .Where(point => point.StartsWith(path + "/", StringComparison.Ordinal))];
+    public IReadOnlyList<string> MountsBelow(string path) => [.. MountTable.PointsBelow(path, $"{Init}")];
 
     /// <summary>Orphans that its first process adopted: shims and what runs in them. Not the `cat` that it waits for.</summary>
-    public IEnumerable<int> Adopted() => ProcessTable.DescendantsOf(Init).Except(ProcessTable.ChildrenOf(Init).Where(IsInitsOwn));
+    public IEnumerable<int> Adopted() => ProcessTable.DescendantsOf(Init).Except(ProcessTable.ChildrenOf(Init).Where(pid => ProcessTable.NameOf(pid) == "cat"));
 
     public async ValueTask DisposeAsync()
     {
@@ -71,9 +59,7 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
         Folder.Dispose();
     }
 
-    static bool IsInitsOwn(int pid) => File.Exists($"/proc/{pid}/comm") && File.ReadAllText($"/proc/{pid}/comm") == "cat\n";
-
-    /// <summary>A clean environment: neither proxies nor settings of whoever runs the tests.</summary>
+        /// <summary>A clean environment: neither proxies nor settings of whoever runs the tests.</summary>
     IEnumerable<string> Enter(IEnumerable<string> environment, IEnumerable<string> command) =>
         ["--target", $"{Init}", "--mount", "--pid", "--net", "--uts", "--", "env", "-i", $"PATH={SearchPath}", "HOME=/root", .. environment, .. command];
 }

@@ -1,25 +1,23 @@
-using System.Globalization;
-
 namespace VolumeManager.EndToEnd.Machines;
 
 /// <summary>A machine's disk: a folder that survives its power-offs and goes with the test.</summary>
 internal sealed class MachineFolder : IDisposable
 {
-    // Short: the path of a socket may have 107 bytes.
     const string Prefix = "volman-e2e-";
-    static int s_count;
+
+    readonly ScratchFolder _folder;
 
     public MachineFolder()
     {
-        SweepDead();
-        Name = $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
-        Root = Path.Combine(Path.GetTempPath(), Name);
-        foreach (var folder in new[] { Root, Plugins, Path.Combine(Root, "layers"), Copies })
-            Directory.CreateDirectory(folder);
+        foreach (var dead in ScratchFolder.DeadIn(Path.GetTempPath(), Prefix))
+            RemoveCgroups(Path.GetFileName(dead));
+        _folder = new ScratchFolder(Prefix);
+        foreach (var folder in new[] { "plugins", "layers", "copies" })
+            _folder.Make(folder);
     }
 
-    public string Name { get; }
-    public string Root { get; }
+    public string Name => _folder.Name;
+    public string Root => _folder.FullPath;
 
     /// <summary>The machine's /run/docker/plugins.</summary>
     public string Plugins => this["plugins"];
@@ -27,37 +25,12 @@ internal sealed class MachineFolder : IDisposable
     /// <summary>Where `docker cp` takes from and puts to.</summary>
     public string Copies => this["copies"];
 
-    public string this[string name] => Path.Combine(Root, name);
+    public string this[string name] => _folder.Of(name);
 
     public void Dispose()
     {
         RemoveCgroups(Name);
-        Directory.Delete(Root, recursive: true);
-    }
-
-    /// <summary>What an aborted test run left on the disk. Its processes and mounts went with it.</summary>
-    static void SweepDead()
-    {
-        foreach (var folder in Directory.EnumerateDirectories(Path.GetTempPath(), Prefix + "*"))
-        {
-            var name = Path.GetFileName(folder);
-            var owner = name[Prefix.Length..].Split('-')[0];
-            if (int.TryParse(owner, CultureInfo.InvariantCulture, out _) && !Directory.Exists($"/proc/{owner}"))
-                TrySweep(folder);
-        }
-    }
-
-    static void TrySweep(string folder)
-    {
-        RemoveCgroups(Path.GetFileName(folder));
-        try
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-        catch (IOException)
-        {
-            // Another run of these tests sweeps it at this moment.
-        }
+        _folder.Dispose();
     }
 
     /// <summary>The engine's cgroup parents: one in version 2, one a controller in version 1, each below the cgroup that we are in.</summary>

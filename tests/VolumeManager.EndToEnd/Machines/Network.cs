@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace VolumeManager.EndToEnd.Machines;
 
 /// <summary>
@@ -11,29 +9,25 @@ internal sealed class Network : IDisposable
     const string Bridge = "switch";
     static readonly string[] s_unshare = ["--net", "sh", "-c", $"ip link add {Bridge} type bridge && ip link set {Bridge} up && echo up && cat"];
 
-    readonly Process _first;
-
-    Network(Process first) => _first = first;
+    readonly RunningProgram _first = new("network", new("unshare", s_unshare), keepsInput: true);
 
     public static async Task<Network> StartAsync()
     {
-        var start = new ProcessStartInfo("unshare", s_unshare)
+        var network = new Network();
+        try
         {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        var network = new Network(Process.Start(start)!);
-        var line = await network._first.StandardOutput.ReadLineAsync().WaitAsync(Poll.Patience);
-        if (line == "up")
+            await network._first.UntilLoggedAsync("up");
             return network;
-        using (network)
-            throw new InvalidOperationException($"There is no network: {line} {await network._first.StandardError.ReadToEndAsync().WaitAsync(Poll.Patience)}");
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
     }
 
     /// <summary>`ip link` in the switch.</summary>
-    public async Task<Command> LinkAsync(params IEnumerable<string> arguments) => await IpAsync(_first.Id, ["link", .. arguments]);
+    public async Task<Command> LinkAsync(params IEnumerable<string> arguments) => await IpAsync(_first.Pid, ["link", .. arguments]);
 
     public async Task ConnectAsync(string port) => (await LinkAsync("set", port, "master", Bridge, "up")).MustSucceed();
 
@@ -41,9 +35,5 @@ internal sealed class Network : IDisposable
     public static Task<Command> IpAsync(int pid, params IEnumerable<string> arguments) =>
         Command.RunAsync(Poll.Patience, "nsenter", ["--target", $"{pid}", "--net", "ip", .. arguments]);
 
-    public void Dispose()
-    {
-        _first.StandardInput.Close();
-        _first.Dispose();
-    }
+    public void Dispose() => _first.Dispose();
 }

@@ -1,4 +1,3 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Machines;
 

@@ -1,6 +1,5 @@
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Lab;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Packages;
 
 /// <summary>The archive for other distributions with systemd: a folder with a script that installs, upgrades and removes.</summary>

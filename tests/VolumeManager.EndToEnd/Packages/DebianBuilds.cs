@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Packages;
 
 /// <summary>The packages that eng/package.sh makes, before they are installed.</summary>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

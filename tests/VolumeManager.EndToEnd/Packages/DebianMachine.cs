@@ -20,7 +20,7 @@ internal sealed class DebianMachine : IAsyncDisposable
     readonly DebianPackages _packages;
     readonly Action<string> _write;
     readonly Stopwatch _clock = Stopwatch.StartNew();
-    Process? _unshare;
+    RunningProgram? _unshare;
     int _init;
     bool _passed;
 
@@ -121,10 +121,10 @@ internal sealed class DebianMachine : IAsyncDisposable
             _write(await File.ReadAllTextAsync(_folder["console"]));
         if (_unshare is not null)
         {
-            _unshare.StandardInput.Close();
-            foreach (var first in ProcessTable.ChildrenOf(_unshare.Id))
+            _unshare.CloseInput();
+            foreach (var first in ProcessTable.ChildrenOf(_unshare.Pid))
                 ProcessTable.Signal(first, ProcessTable.SIGKILL);
-            await Poll.UntilAsync("the machine is off", () => _unshare.HasExited);
+            await _unshare.ExitAsync();
             _unshare.Dispose();
         }
         _folder.Dispose();
@@ -133,16 +133,8 @@ internal sealed class DebianMachine : IAsyncDisposable
     async Task PowerOnAsync(string root)
     {
         string[] own = ["--mount", "--pid", "--fork", "--kill-child"];
-        _unshare = Process.Start(new ProcessStartInfo("unshare", [.. own, "sh", Path.Combine(DebianPackages.Repository, Script), _folder.Root, root, _folder.Name])
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        var line = await _unshare.StandardOutput.ReadLineAsync().WaitAsync(Poll.Patience);
-        if (line != "booting")
-            throw new InvalidOperationException($"The machine does not boot: {line} {await _unshare.StandardError.ReadToEndAsync().WaitAsync(Poll.Patience)}");
+        _unshare = new RunningProgram("machine", new("unshare", [.. own, "sh", Path.Combine(DebianPackages.Repository, Script), _folder.Root, root, _folder.Name]), keepsInput: true);
+        await _unshare.UntilLoggedAsync("booting");
         await UntilUpAsync();
         Note("the machine is up");
     }
@@ -157,22 +149,10 @@ internal sealed class DebianMachine : IAsyncDisposable
     }
 
     /// <summary>systemd-nspawn's child, once it has become systemd.</summary>
-    int FindInit() => ProcessTable.DescendantsOf(_unshare!.Id)
-        .Where(pid => NameOf(pid) == "systemd-nspawn")
+    int FindInit() => ProcessTable.DescendantsOf(_unshare!.Pid)
+        .Where(pid => ProcessTable.NameOf(pid) == "systemd-nspawn")
         .SelectMany(ProcessTable.ChildrenOf)
-        .FirstOrDefault(pid => NameOf(pid) == "systemd");
-
-    static string NameOf(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/comm").TrimEnd();
-        }
-        catch (IOException)
-        {
-            return ""; // It ended while we looked.
-        }
-    }
+        .FirstOrDefault(pid => ProcessTable.NameOf(pid) == "systemd");
 
     Task<Command> RunAsync(TimeSpan deadline, params IEnumerable<string> command) => Command.RunAsync(deadline, "nsenter",
         ["--target", $"{_init}", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--", "env", "-i", "HOME=/root", "TERM=dumb", "LANG=C.UTF-8",

@@ -1,5 +1,4 @@
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

@@ -1,7 +1,7 @@
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Packages;
 

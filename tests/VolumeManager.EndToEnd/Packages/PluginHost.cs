@@ -51,7 +51,7 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
     public IReadOnlyList<string> PluginMounts => _machine.MountsBelow(Folder["docker/plugins"]);
 
     /// <summary>The host's number of the volman in the plugin; null when none runs.</summary>
-    public int? Volman => ProcessTable.DescendantsOf(_machine.Init).Where(IsVolman).Cast<int?>().SingleOrDefault();
+    public int? Volman => ProcessTable.DescendantsOf(_machine.Init).Where(pid => ProcessTable.NameOf(pid) == "volman").Cast<int?>().SingleOrDefault();
 
     /// <param name="name">What the machine calls itself.</param>
     /// <param name="cable">Its way to others.</param>
@@ -119,16 +119,4 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
     /// <summary>A program of this machine that talks to the engine in the other.</summary>
     async Task<string> OutsideAsync(params IEnumerable<string> command) =>
         (await Command.RunAsync(s_buildDeadline, "env", [$"DOCKER_HOST=unix://{Folder["docker.sock"]}", $"DOCKER_CONFIG={Folder["cli"]}", .. command])).MustSucceed().Output;
-
-    static bool IsVolman(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/comm") == "volman\n";
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
 }

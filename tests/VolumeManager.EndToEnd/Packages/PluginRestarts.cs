@@ -1,5 +1,4 @@
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Restarts;
 
 namespace VolumeManager.EndToEnd.Packages;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using VolumeManager.EndToEnd.Hosts;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

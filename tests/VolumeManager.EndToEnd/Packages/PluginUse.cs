@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

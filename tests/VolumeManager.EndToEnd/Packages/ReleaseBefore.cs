@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Packages;
 
 /// <summary>The release before this one (eng/previous-release), built from the history when the first test asks for it and kept from run to run.</summary>

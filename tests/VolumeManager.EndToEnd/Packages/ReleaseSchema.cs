@@ -1,7 +1,7 @@
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Simulation;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Packages;
 

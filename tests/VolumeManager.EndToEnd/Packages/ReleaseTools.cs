@@ -1,6 +1,5 @@
 using System.Xml.Linq;
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

@@ -1,6 +1,5 @@
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Hosts;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 

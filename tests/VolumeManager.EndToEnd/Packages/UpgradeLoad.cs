@@ -1,6 +1,4 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Clusters;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Packages;
 
@@ -37,15 +35,15 @@ internal sealed class UpgradeLoad : IAsyncDisposable
 
     async Task CallAsync(Node node, int i)
     {
-        using var plugin = new PluginClient(node.Daemon.Socket);
+        var plugin = new PluginClient(node.Daemon.Socket);
         while (!_stop.IsCancellationRequested)
         {
             var volume = new { Name = _scene.NewVolume() };
             var mount = new { volume.Name, ID = $"caller-{volume.Name}" };
-            Assert.Equal("", await plugin.CallAsync("Create", volume));
-            Assert.Equal("", await plugin.CallAsync("Mount", mount));
-            Assert.Equal("", await plugin.CallAsync("Unmount", mount));
-            Assert.Equal("", await plugin.CallAsync("Remove", volume));
+            Assert.Equal("", (await plugin.CallAsync("Create", volume)).Err);
+            Assert.Equal("", (await plugin.CallAsync("Mount", mount)).Err);
+            Assert.Equal("", (await plugin.CallAsync("Unmount", mount)).Err);
+            Assert.Equal("", (await plugin.CallAsync("Remove", volume)).Err);
             _rounds[i]++;
         }
     }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Restarts;
 
 namespace VolumeManager.EndToEnd.Packages;

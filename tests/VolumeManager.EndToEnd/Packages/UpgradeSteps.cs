@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Npgsql;
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Daemons;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Restarts;
 
 namespace VolumeManager.EndToEnd.Packages;

@@ -1,5 +1,4 @@
 using VolumeManager.EndToEnd.Hosts;
-using VolumeManager.EndToEnd.Machines;
 
 namespace VolumeManager.EndToEnd.Restarts;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Restarts;
 
 namespace VolumeManager.EndToEnd.Sharing;

@@ -1,6 +1,5 @@
 using VolumeManager.EndToEnd.Clusters;
 using VolumeManager.EndToEnd.Engines;
-using VolumeManager.EndToEnd.Machines;
 using VolumeManager.EndToEnd.Restarts;
 
 namespace VolumeManager.EndToEnd.Sharing;

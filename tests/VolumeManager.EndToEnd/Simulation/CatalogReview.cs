@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Simulation;
 
 /// <summary>What the catalog must have after a step: every acknowledged volume, and every acknowledged mount, and no other ones.</summary>

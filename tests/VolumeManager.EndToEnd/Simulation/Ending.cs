@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Simulation;
 
 /// <summary>The end of a run: all is healed and started, all agree; then all is unmounted and removed, and nothing may be left.</summary>

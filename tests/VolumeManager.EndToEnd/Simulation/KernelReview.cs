@@ -1,5 +1,3 @@
-using VolumeManager.EndToEnd.Machines;
-
 namespace VolumeManager.EndToEnd.Simulation;
 
 /// <summary>What the kernels must have after a step: what is in use is mounted once and shows its own data, and nothing else is mounted for long.</summary>

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Machines;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.EndToEnd.Simulation;
 
@@ -16,7 +16,7 @@ internal sealed class SimulatedHost : IAsyncDisposable
     readonly Machine _machine;
     readonly PostgresProxy _proxy;
     readonly IReadOnlyList<string> _serve;
-    readonly HttpClient _http;
+    readonly PluginClient _plugin;
     readonly List<string> _earlierLog = [];
     RunningProgram? _daemon;
 
@@ -29,11 +29,7 @@ internal sealed class SimulatedHost : IAsyncDisposable
             DaemonBinary.Path, "serve", "--socket", Socket, "--admin-socket", _folder["admin.sock"], "--state-dir", _folder["state"], "--mount-root", MountRoot, "--data-root", dataRoot, "--host-name", name,
             "--database", database, "--lease", "3s", "--takeover-grace", $"{grace.TotalSeconds}s", "--reconcile-interval", "1s",
         ];
-        _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(cancellation) })
-        {
-            BaseAddress = new Uri("http://plugin.moby.localhost"),
-            Timeout = TimeSpan.FromSeconds(120),
-        };
+        _plugin = new PluginClient(Socket);
     }
 
     public string Name { get; }
@@ -111,12 +107,10 @@ internal sealed class SimulatedHost : IAsyncDisposable
     {
         try
         {
-            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request));
-            using var response = await _http.PostAsync(new Uri($"/VolumeDriver.{verb}", UriKind.Relative), content);
-            var answer = JsonElement.Parse(await response.Content.ReadAsStringAsync());
-            return answer.TryGetProperty("Err", out var error) && error.GetString() is { Length: > 0 } text ? new Answer(Outcome.Refused, text) : new Answer(Outcome.Done);
+            var reply = await _plugin.CallAsync(verb, request);
+            return reply.Aborted ? new Answer(Outcome.None) : reply.Err is { Length: > 0 } text ? new Answer(Outcome.Refused, text) : new Answer(Outcome.Done);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException)
+        catch (Exception e) when (e is SocketException or JsonException)
         {
             return new Answer(Outcome.None);
         }
@@ -138,17 +132,9 @@ internal sealed class SimulatedHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _http.Dispose();
         await _machine.PowerOffAsync();
         _daemon?.Dispose();
         await _proxy.DisposeAsync();
         await _machine.DisposeAsync();
-    }
-
-    async ValueTask<Stream> ConnectAsync(CancellationToken cancellation)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), cancellation);
-        return new NetworkStream(socket, ownsSocket: true);
     }
 }

@@ -1,4 +1,3 @@
-using VolumeManager.EndToEnd.Calls;
 using VolumeManager.EndToEnd.Daemons;
 using VolumeManager.EndToEnd.Engines;
 using VolumeManager.EndToEnd.Hosts;
@@ -29,9 +28,9 @@ public sealed class Removal(SharedHosts hosts, ITestOutputHelper output)
         await using var scene = await hosts.SceneAsync(engine, output);
         var volume = await scene.CreateVolumeAsync();
         await scene.StartContainerAsync("uses", $"--volume {volume}:/x", "echo kept > /x/f; sleep 100000");
-        using var plugin = new PluginClient(scene.Daemon.Socket);
+        var plugin = new PluginClient(scene.Daemon.Socket);
 
-        var error = await plugin.CallAsync("Remove", new { Name = volume });
+        var error = (await plugin.CallAsync("Remove", new { Name = volume })).Err;
 
         Assert.Contains(Daemon.HostName, error, StringComparison.Ordinal);
         Assert.Equal("kept", await scene.DockerAsync("exec uses cat /x/f"));

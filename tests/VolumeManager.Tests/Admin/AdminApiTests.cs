@@ -24,7 +24,7 @@ public sealed class AdminApiTests(RunningHost running) : IClassFixture<RunningHo
             Assert.Equal(404, (await _operator.SendAsync("POST", path, """{"Name":"kept"}""")).Status);
         }
 
-        Assert.Equal(405, (await _host.Engine.SendAsync(EngineClient.Request("/v1/trash", null, method: "GET"))).Status);
+        Assert.Equal(405, (await _host.Engine.SendAsync(PluginClient.Request("/v1/trash", null, method: "GET"))).Status);
         Assert.Equal(404, (await _host.Engine.CallAsync("/v1/trash/kept/restore", "{}")).Status);
         Assert.Equal("", (await _host.Engine.GetAsync("kept")).Err);
     }

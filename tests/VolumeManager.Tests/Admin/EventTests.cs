@@ -37,7 +37,7 @@ public sealed class EventTests(RunningHost running) : IClassFixture<RunningHost>
         [
             "create root (uid 0)", "attach", "mount", "unmount", "remove root (uid 0)", "restore root (uid 0)", "remove", "create", "restore! root (uid 0)", "purge-order root (uid 0)", "purge",
         ];
-        await TestHost.EventuallyAsync(async () => (await ToldAsync(_operator, "volume=asked")).Order().SequenceEqual(expected.Order()), string.Join(", ", expected));
+        await Poll.UntilAsync(string.Join(", ", expected), async () => (await ToldAsync(_operator, "volume=asked")).Order().SequenceEqual(expected.Order()));
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class EventTests(RunningHost running) : IClassFixture<RunningHost>
         var between = DateTime.UtcNow;
         await Task.Delay(20);
         Assert.Equal("", await _host.Engine.RemoveAsync("found"));
-        await TestHost.EventuallyAsync(async () => (await ToldAsync(_operator, "volume=nobody-made-it")).Count == 1, "the refusal is told");
+        await Poll.UntilAsync("the refusal is told", async () => (await ToldAsync(_operator, "volume=nobody-made-it")).Count == 1);
         Assert.Equal(["create", "remove"], await ToldAsync(_operator, "volume=found"));
         Assert.Equal(["create"], await ToldAsync(_operator, "volume=found&kind=create"));
         Assert.Equal(["create"], await ToldAsync(_operator, $"volume=found&since={before:O}&until={between:O}"));

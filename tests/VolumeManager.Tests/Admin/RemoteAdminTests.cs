@@ -66,7 +66,7 @@ public sealed class RemoteAdminTests(RemoteHost remote) : IClassFixture<RemoteHo
         var made = await remote.Root.SendAsync("POST", "/v1/tokens", $$"""{"name": "brief", "role": "viewer", "expires_at": "{{DateTime.UtcNow.AddSeconds(3):O}}"}""");
         var brief = $"Bearer {made.Json.GetProperty("token").GetString()}";
         Assert.Equal(200, (await remote.SendAsync("GET", "/v1/status", brief, from: "127.0.1.2")).Status);
-        await TestHost.EventuallyAsync(async () => (await remote.SendAsync("GET", "/v1/status", brief, from: "127.0.1.2")).Status == 401, "the token has expired, though it is known");
+        await Poll.UntilAsync("the token has expired, though it is known", async () => (await remote.SendAsync("GET", "/v1/status", brief, from: "127.0.1.2")).Status == 401);
         Assert.Equal(["token-create root (uid 0)", "token-remove root (uid 0)"], await _host.OpenCatalog().Events.Where(e => e.Detail!.StartsWith("token short")).OrderBy(e => e.Id).Select(e => $"{e.Kind} {e.Actor}").ToListAsync());
     }
 
@@ -160,7 +160,7 @@ public sealed class RemoteAdminTests(RemoteHost remote) : IClassFixture<RemoteHo
         var idle = new List<Socket>();
         for (var i = 0; i < 24; i++) idle.Add(await remote.ConnectAsync("127.0.1.7"));
         // The ones over the bound are closed.
-        await TestHost.EventuallyAsync(() => Task.FromResult(idle.Count(s => s.Poll(0, SelectMode.SelectRead) && s.Available == 0) >= 24 - 16), "8 connections are closed");
+        await Poll.UntilAsync("8 connections are closed", () => idle.Count(s => s.Poll(0, SelectMode.SelectRead) && s.Available == 0) >= 24 - 16);
         Assert.Equal("", await _host.Engine.CreateAsync("unhindered"));
         Assert.Equal(401, (await remote.SendAsync("GET", "/v1/status", null, from: "127.0.1.8")).Status);
         foreach (var socket in idle) socket.Dispose();

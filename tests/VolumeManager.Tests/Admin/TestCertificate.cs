@@ -7,15 +7,15 @@ namespace VolumeManager.Tests.Admin;
 /// <summary>An authority of its own and a certificate of it for 127.0.0.1, in PEM files as an operator has them.</summary>
 internal sealed class TestCertificate : IDisposable
 {
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-tls-");
+    readonly ScratchFolder _folder = new();
 
     internal TestCertificate() => Renew();
 
-    internal string Certificate => Path.Combine(_folder.FullName, "cert.pem");
+    internal string Certificate => _folder.Of("cert.pem");
 
-    internal string Key => Path.Combine(_folder.FullName, "key.pem");
+    internal string Key => _folder.Of("key.pem");
 
-    internal string Authority => Path.Combine(_folder.FullName, "ca.pem");
+    internal string Authority => _folder.Of("ca.pem");
 
     /// <summary>The files hold another certificate, of another authority.</summary>
     internal void Renew()
@@ -36,5 +36,5 @@ internal sealed class TestCertificate : IDisposable
         File.WriteAllText(Authority, authority.ExportCertificatePem());
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 }

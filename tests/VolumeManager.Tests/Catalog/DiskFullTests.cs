@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Catalog;
@@ -12,7 +11,7 @@ public sealed class DiskFullTests
     {
         await using var host = new TestHost();
         Directory.CreateDirectory(host.Settings.StateDirectory);
-        await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
         host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100) };
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("before"));
@@ -38,7 +37,7 @@ public sealed class DiskFullTests
 
         File.Delete(ballast);
         Assert.Equal("", await host.Engine.CreateAsync("after"));
-        await TestHost.EventuallyAsync(async () => await host.CountMountRowsAsync() == 0, "the release is written down");
+        await Poll.UntilAsync("the release is written down", async () => await host.CountMountRowsAsync() == 0);
         await host.RestartAsync();
         Assert.Equal(created.Append("after").Order(StringComparer.Ordinal), await host.Engine.ListAsync());
         Assert.Empty(host.KernelMounts());
@@ -71,7 +70,7 @@ public sealed class DiskFullTests
 
         File.Delete(ballast);
         Assert.Equal("", await host.Engine.MountAsync("v", $"x{released}"));
-        await TestHost.EventuallyAsync(async () => (await host.EventsAsync("v")).Count(e => e == "unmount") == released + 1, "the release is written");
+        await Poll.UntilAsync("the release is written", async () => (await host.EventsAsync("v")).Count(e => e == "unmount") == released + 1);
         Assert.True(await IsThereAsync(released));
         await host.StopAsync();
     }
@@ -92,12 +91,5 @@ public sealed class DiskFullTests
         {
             // Full, as it should be.
         }
-    }
-
-    static async Task RunAsync(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments))!;
-        await process.WaitForExitAsync();
-        Assert.Equal(0, process.ExitCode);
     }
 }

@@ -65,15 +65,14 @@ public sealed class SchemaTests
     {
         // How long a start takes on this machine now.
         var clock = Stopwatch.StartNew();
-        await using (var other = new TestHost()) await using (await DaemonProcess.StartAsync(other)) clock.Stop();
+        using (var other = new TestHost()) using (await DaemonProcess.StartAsync(other)) clock.Stop();
         await using var host = new TestHost();
         for (var eighth = 1; eighth <= 8; eighth++)
         {
             using (var daemon = DaemonProcess.Start(host))
             {
                 await Task.Delay(clock.Elapsed * eighth / 8);
-                daemon.Kill();
-                await daemon.WaitForExitAsync();
+                await daemon.KillAsync();
             }
         }
 

@@ -29,7 +29,7 @@ public sealed class ChangeInClusterTests
         Assert.Equal(9L, await cluster.ScalarAsync<long>("SELECT count(*) FROM option_changes"));
         foreach (var host in cluster.Hosts)
         {
-            await TestHost.EventuallyAsync(async () => (await ClusterTests.StatusAsync(host.Engine, "v")).GetProperty("Labels").EnumerateObject().Count() == 6, "every host hears");
+            await Poll.UntilAsync("every host hears", async () => (await ClusterTests.StatusAsync(host.Engine, "v")).GetProperty("Labels").EnumerateObject().Count() == 6);
             Assert.Equal("", await host.Engine.CreateAsync("v"));
         }
 
@@ -47,7 +47,7 @@ public sealed class ChangeInClusterTests
         await using var cluster = await TestCluster.StartQuickAsync(2, lease: TimeSpan.FromSeconds(3));
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
         cluster.Links[1].Cut();
-        await TestHost.EventuallyAsync(async () => (await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal), "the host is lost");
+        await Poll.UntilAsync("the host is lost", async () => (await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal));
         VolmanProcess.AssertRefused(
             "option access of volume v cannot be changed now, for host host-1 is cut off and may mount the volume as it was: .+",
             await VolmanProcess.RunAsync(["volume", "set", "v", "access=single-host", "--admin-socket", cluster[0].Settings.AdminSocket], null));
@@ -57,22 +57,22 @@ public sealed class ChangeInClusterTests
         Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "cut-off"));
 
         await cluster.HealAsync(1);
-        await TestHost.EventuallyAsync(async () => !(await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal), "the host is back");
+        await Poll.UntilAsync("the host is back", async () => !(await DoneAsync(cluster[0], "host", "ls")).Contains("lost", StringComparison.Ordinal));
         await DoneAsync(cluster[0], "volume", "set", "v", "access=single-host");
-        await TestHost.EventuallyAsync(async () => (await DoneAsync(cluster[1], "volume", "inspect", "v")).Contains("single-host", StringComparison.Ordinal), "the other host knows");
+        await Poll.UntilAsync("the other host knows", async () => (await DoneAsync(cluster[1], "volume", "inspect", "v")).Contains("single-host", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_volume_moves_to_an_export_and_every_host_knows()
     {
-        var served = Directory.CreateTempSubdirectory("volman-served-").FullName;
+        using var served = new ScratchFolder();
         var exportfs = new ExportfsStandIn();
         await using var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts)
         {
             // Not mounted in this test: here the kernel may have no NFS. The serving host uses its directory directly.
             host.Settings = host.Settings with { NfsServer = "served.invalid", NfsExport = "/e", Address = $"192.0.2.{(host == cluster[0] ? 0 : 1)}" };
-            if (host == cluster[0]) host.Settings = host.Settings with { ExportDirectory = served, ExportPlaces = exportfs.Places };
+            if (host == cluster[0]) host.Settings = host.Settings with { ExportDirectory = served.FullPath, ExportPlaces = exportfs.Places };
             await host.StartAsync();
         }
 
@@ -82,11 +82,11 @@ public sealed class ChangeInClusterTests
         VolmanProcess.AssertRefused(
             "volume v is in use on host host-1 .+", await VolmanProcess.RunAsync(["volume", "move", "v", "--server", "served.invalid", "--export", "/e", "--admin-socket", cluster[0].Settings.AdminSocket], null));
         Assert.Equal("", await cluster[1].Engine.UnmountAsync("v", "x"));
-        await TestHost.EventuallyAsync(() => Task.FromResult(exportfs.Clients == "192.0.2.1"), "the export is served");
+        await Poll.UntilAsync("the export is served", () => exportfs.Clients == "192.0.2.1");
 
         Assert.Equal("Volume v is at served.invalid:/e/v.\n", await DoneAsync(cluster[0], "volume", "move", "v", "--server", "served.invalid", "--export", "/e"));
         Assert.Equal("one\n", await File.ReadAllTextAsync($"{served}/v/a/one"));
-        await TestHost.EventuallyAsync(async () => (await ClusterTests.StatusAsync(cluster[1].Engine, "v")).GetProperty("Directory").GetString() == "served.invalid:/e/v", "the other host hears");
+        await Poll.UntilAsync("the other host hears", async () => (await ClusterTests.StatusAsync(cluster[1].Engine, "v")).GetProperty("Directory").GetString() == "served.invalid:/e/v");
         Assert.False(Directory.Exists(cluster[0].DataOf("v")));
         // What it was made with is asked for by every task of a service.
         foreach (var host in cluster.Hosts) Assert.Equal("", await host.Engine.CreateAsync("v", new { size = "1G" }));
@@ -99,8 +99,8 @@ public sealed class ChangeInClusterTests
         Assert.Equal($"Volume v is at {cluster[0].DataOf("v")}.\n", await DoneAsync(cluster[0], "volume", "move", "v", "--backend", "local"));
         Assert.Equal("one\n", await File.ReadAllTextAsync(cluster[1].DataOf("v") + "/a/one"));
         await cluster[0].StopAsync();
-        await Linux.ShellCommand.RunAsync("rm", "-rf", served, cluster[0].Settings.DataRoot + "/v");
-        await Linux.ShellCommand.RunAsync("sh", "-c", $"rm -rf {cluster[0].Settings.DataRoot}/.trash/*");
+        await Command.OutputOfAsync("rm", "-rf", served.FullPath, cluster[0].Settings.DataRoot + "/v");
+        await Command.OutputOfAsync("sh", "-c", $"rm -rf {cluster[0].Settings.DataRoot}/.trash/*");
     }
 
     [Fact]
@@ -108,9 +108,9 @@ public sealed class ChangeInClusterTests
     {
         await using var cluster = await TestCluster.StartQuickAsync(2, TimeSpan.FromSeconds(6));
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
-        await Linux.ShellCommand.RunAsync("sh", "-ec", $"cd '{cluster[0].DataOf("v")}'; for i in $(seq 20000); do : > f$i; done");
+        await Command.OutputOfAsync("sh", "-ec", $"cd '{cluster[0].DataOf("v")}'; for i in $(seq 20000); do : > f$i; done");
         var cloning = DoneAsync(cluster[0], "volume", "clone", "v", "w");
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetDirectories(cluster[0].DataOf(".trash"), "*.copying").Length > 0), "the copy has begun");
+        await Poll.UntilAsync("the copy has begun", () => Directory.GetDirectories(cluster[0].DataOf(".trash"), "*.copying").Length > 0);
         Assert.Equal("volume v is being restored or copied: try again when that is done", await cluster[1].Engine.MountAsync("v", "x"));
         Assert.Equal("volume v is being restored or copied by a host of the cluster at this moment: try again when that is done", await cluster[1].Engine.RemoveAsync("v"));
         Assert.Equal($"Volume w is at {cluster[0].DataOf("w")}.\n", await cloning);

@@ -1,21 +1,20 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Where a host has the time from: the database, or what it said earlier in this boot, or at last its own clock.</summary>
 public sealed class ClusterClockTests : IDisposable
 {
-    readonly string _folder = Directory.CreateTempSubdirectory("volman-clock-").FullName;
+    readonly ScratchFolder _folder = new();
     readonly StateDirectory _state;
 
-    public ClusterClockTests() => _state = StateDirectory.Open(_folder);
+    public ClusterClockTests() => _state = StateDirectory.Open(_folder.FullPath);
 
     public void Dispose()
     {
         _state.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
     static PostgresDatabase Away => new("Host=127.0.0.1;Port=1;Username=nobody", "h");
@@ -40,13 +39,11 @@ public sealed class ClusterClockTests : IDisposable
     {
         await using var database = new PostgresDatabase((await SharedServer.GetAsync()).ConnectionString("postgres"), "h");
         // Not waited for on a machine that is too busy to answer soon.
-        await TestHost.EventuallyAsync(
-            async () =>
-            {
-                await ClusterClock.OpenAsync(_state, "boot", database);
-                return File.Exists(_state.ClockFile);
-            },
-            "the database is asked at the start");
+        await Poll.UntilAsync("the database is asked at the start", async () =>
+        {
+            await ClusterClock.OpenAsync(_state, "boot", database);
+            return File.Exists(_state.ClockFile);
+        });
         await using var away = Away;
         AssertNear(DateTime.UtcNow, (await ClusterClock.OpenAsync(_state, "boot", away)).Now);
     }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using VolumeManager.Tests.Docker;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -104,6 +103,6 @@ public class ClusterTests
         Assert.Equal("no such volume: v", await cluster[1].Engine.MountAsync("v", "x"));
     }
 
-    internal static async Task<JsonElement> StatusAsync(EngineClient engine, string volume) =>
+    internal static async Task<JsonElement> StatusAsync(PluginClient engine, string volume) =>
         (await engine.GetAsync(volume)).Json.GetProperty("Volume").GetProperty("Status");
 }

@@ -2,24 +2,24 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using VolumeManager.Catalog;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A server that is reached over TLS: encrypted, and with its certificate checked where the connection string asks for that.</summary>
-public sealed class EncryptedLinkTests : IAsyncLifetime
+public sealed class EncryptedLinkTests : IAsyncLifetime, IAsyncDisposable
 {
     // Not the host's own files: the server's user must reach them, and nobody else its key.
-    readonly string _folder = Directory.CreateTempSubdirectory("volman-tls-").FullName;
+    readonly ScratchFolder _folder = new();
     PostgresServer _server = null!;
 
     public async Task InitializeAsync()
     {
         await MakeCertificateAsync("server", "127.0.0.1");
         await MakeCertificateAsync("other", "elsewhere");
-        await Linux.ShellCommand.RunAsync("chmod", "a+rx", _folder);
-        if (PostgresUser.Other is { } user) await Linux.ShellCommand.RunAsync("chown", $"{user.Uid}:{user.Gid}", PathOf("server.key"));
+        await Command.OutputOfAsync("chmod", "a+rx", _folder.FullPath);
+        if (PostgresUser.Other is { } user) await Command.OutputOfAsync("chown", $"{user.Uid}:{user.Gid}", PathOf("server.key"));
         _server = await PostgresServer.StartNewAsync(PostgresOptions.Fast with
         {
             Tcp = true,
@@ -29,13 +29,15 @@ public sealed class EncryptedLinkTests : IAsyncLifetime
         await database.RunAsync(connection => PostgresSchema.MigrateAsync(connection, dryRun: false, CancellationToken.None), CancellationToken.None);
     }
 
-    public async Task DisposeAsync()
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
-    string PathOf(string file) => Path.Combine(_folder, file);
+    string PathOf(string file) => _folder.Of(file);
 
     string ConnectionString(string security) => _server.ConnectionString("postgres", extra: "Host=127.0.0.1;" + security);
 
@@ -62,7 +64,7 @@ public sealed class EncryptedLinkTests : IAsyncLifetime
     [InlineData("SSL Mode=VerifyFull;Root Certificate={0}/server.pem")]
     public async Task A_host_works_over_an_encrypted_link(string security)
     {
-        var asked = string.Format(System.Globalization.CultureInfo.InvariantCulture, security, _folder);
+        var asked = string.Format(System.Globalization.CultureInfo.InvariantCulture, security, _folder.FullPath);
         await using var host = new TestHost("h", ConnectionString(asked), null, _server.ConnectionString("postgres", extra: "Pooling=false"));
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("v"));
@@ -77,7 +79,7 @@ public sealed class EncryptedLinkTests : IAsyncLifetime
     [InlineData("SSL Mode=VerifyFull")]
     public async Task A_server_that_cannot_prove_who_it_is_is_refused_and_the_certificate_is_named_as_the_reason(string security)
     {
-        await using var database = Open(string.Format(System.Globalization.CultureInfo.InvariantCulture, security, _folder));
+        await using var database = Open(string.Format(System.Globalization.CultureInfo.InvariantCulture, security, _folder.FullPath));
         var refusal = await Assert.ThrowsAsync<CatalogAwayException>(() => database.ReadAsync($"SELECT 1", _ => { }, CancellationToken.None));
         Assert.Matches("^the catalog's database postgres on 127.0.0.1 does not answer \\(.*certificate.*\\): see to it, then try again$", refusal.Message);
     }

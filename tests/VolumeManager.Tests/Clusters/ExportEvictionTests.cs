@@ -1,6 +1,5 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -28,7 +27,7 @@ public sealed class ExportEvictionTests : ServingCluster
         Exportfs.IsBroken = true;
         await using var database = new PostgresDatabase(Cluster.Server.ConnectionString(Cluster.Database), "test");
         var evicting = Eviction.EvictAsync(database, "host-1", "tester", force: false);
-        await TestHost.EventuallyAsync(async () => await Cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-1'") == "evicted", "it is evicted");
+        await Poll.UntilAsync("it is evicted", async () => await Cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-1'") == "evicted");
         var mounting = Server.Engine.MountAsync("v", "x");
         Assert.Equal("192.0.2.1 192.0.2.2", Exportfs.Clients);
         Assert.Equal("", await Server.MountRowsAsync("v"));
@@ -48,6 +47,6 @@ public sealed class ExportEvictionTests : ServingCluster
         Assert.Equal(("192.0.2.1", before), (Exportfs.Clients, await FsidAsync(1)));
         var evicted = await Eviction.EvictAsync(database, "host-1", "tester", force: true);
         Assert.Equal([new Fencing.Closed("served.invalid:/e", "host-0", true)], evicted.Exports);
-        await TestHost.EventuallyAsync(async () => Exportfs.Clients == "192.0.2.1" && await FsidAsync(1) != before, "it is let in again under another fsid");
+        await Poll.UntilAsync("it is let in again under another fsid", async () => Exportfs.Clients == "192.0.2.1" && await FsidAsync(1) != before);
     }
 }

@@ -1,5 +1,3 @@
-using VolumeManager.Tests.Hosts;
-
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A volume on an export that a host serves is taken over: its old holder is shut out first.</summary>
@@ -53,12 +51,12 @@ public sealed class ExportTakeoverTests : ServingCluster
         await LoseHolderAsync(1, "v");
         Exportfs.IsBroken = true;
         var mounting = Server.Engine.MountAsync("v", "x");
-        await TestHost.EventuallyAsync(() => Cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"), "it is asked");
+        await Poll.UntilAsync("it is asked", () => Cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"));
         var before = await FsidAsync(1);
         await Cluster.ExecuteAsync("UPDATE hosts SET lease_expires_at = now() + interval '1 hour', state = 'live' WHERE name = 'host-1'");
         Assert.Matches("is mounted by host host-1", await mounting);
         Exportfs.IsBroken = false;
-        await TestHost.EventuallyAsync(() => Cluster.ScalarAsync<bool>("SELECT count(*) = 0 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"), "nobody asks any more");
+        await Poll.UntilAsync("nobody asks any more", () => Cluster.ScalarAsync<bool>("SELECT count(*) = 0 FROM export_clients WHERE withdraw_asked_at IS NOT NULL"));
         Assert.Equal("192.0.2.1", Exportfs.Clients);
         Assert.Equal(before, await FsidAsync(1));
     }

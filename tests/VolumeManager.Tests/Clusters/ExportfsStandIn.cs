@@ -6,7 +6,7 @@ namespace VolumeManager.Tests.Clusters;
 /// ones are at work in the laboratory (tests/VolumeManager.EndToEnd/Lab/NfsHostServed).</summary>
 internal sealed class ExportfsStandIn : IDisposable
 {
-    readonly string _folder = Directory.CreateTempSubdirectory("volman-exports-").FullName;
+    readonly ScratchFolder _folder = new();
 
     internal ExportfsStandIn()
     {
@@ -62,5 +62,5 @@ internal sealed class ExportfsStandIn : IDisposable
         return $"{folder}/ctl";
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 }

@@ -1,6 +1,5 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 

@@ -1,5 +1,4 @@
 using VolumeManager.Tests.Admin;
-using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Clusters;
@@ -15,7 +14,7 @@ public sealed class JanitorClaimTests : IAsyncLifetime
     {
         _cluster = await TestCluster.StartNewAsync(2, start: false);
         _data = _cluster[0].Settings.DataRoot;
-        await ShellCommand.RunAsync("sh", "-c", """truncate -s 64M "$0.img" && mkfs.ext4 -q -N 20000 "$0.img" && mount -o loop "$0.img" "$0" && rmdir "$0/lost+found" """, _data);
+        await Command.OutputOfAsync("sh", "-c", """truncate -s 64M "$0.img" && mkfs.ext4 -q -N 20000 "$0.img" && mount -o loop "$0.img" "$0" && rmdir "$0/lost+found" """, _data);
         foreach (var host in _cluster.Hosts)
         {
             host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(100), Lease = TimeSpan.FromSeconds(3), Timings = host.Settings.Timings with { JanitorClaim = TimeSpan.FromMilliseconds(800) } };
@@ -23,26 +22,26 @@ public sealed class JanitorClaimTests : IAsyncLifetime
         }
 
         Assert.Equal("", await _cluster[0].Engine.CreateAsync("v"));
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && seq -f 'f%g' 15000 | xargs touch", _cluster[0].DataOf("v"));
+        await Command.OutputOfAsync("sh", "-c", "cd \"$0\" && seq -f 'f%g' 15000 | xargs touch", _cluster[0].DataOf("v"));
         Assert.Equal("", await _cluster[0].Engine.RemoveAsync("v"));
-        await ShellCommand.RunAsync("fsfreeze", "--freeze", _data);
+        await Command.OutputOfAsync("fsfreeze", "--freeze", _data);
         _frozen = true;
         using var operate = OperatorClient.Of(_cluster[0]);
         Assert.Equal(200, (await operate.SendAsync("DELETE", "/v1/trash/v")).Status);
-        await TestHost.EventuallyAsync(async () => await StateAsync() == "purging", "a purge has begun");
+        await Poll.UntilAsync("a purge has begun", async () => await StateAsync() == "purging");
     }
 
     public async Task DisposeAsync()
     {
         if (_frozen) await ThawAsync();
         foreach (var host in _cluster.Hosts) await host.StopAsync();
-        await ShellCommand.RunAsync("sh", "-c", """umount "$0" && rm "$0.img" """, _data);
+        await Command.OutputOfAsync("sh", "-c", """umount "$0" && rm "$0.img" """, _data);
         await _cluster.DisposeAsync();
     }
 
     async Task ThawAsync()
     {
-        await ShellCommand.RunAsync("fsfreeze", "--unfreeze", _data);
+        await Command.OutputOfAsync("fsfreeze", "--unfreeze", _data);
         _frozen = false;
     }
 
@@ -61,7 +60,7 @@ public sealed class JanitorClaimTests : IAsyncLifetime
         }
 
         await ThawAsync();
-        await TestHost.EventuallyAsync(async () => await StateAsync() == "gone", "the data is deleted");
+        await Poll.UntilAsync("the data is deleted", async () => await StateAsync() == "gone");
         Assert.Equal(janitor, await _cluster.ScalarAsync<string>("SELECT string_agg(host, ' ') FROM events WHERE kind = 'purge'"));
         Assert.Empty(Directory.GetFileSystemEntries(_data + "/.trash"));
     }
@@ -79,7 +78,7 @@ public sealed class JanitorClaimTests : IAsyncLifetime
         Assert.Equal(0, await _cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'purge'"));
 
         await _cluster.ExecuteAsync("UPDATE catalog SET janitor_until = now()");
-        await TestHost.EventuallyAsync(async () => await StateAsync() == "gone", "the data is deleted");
+        await Poll.UntilAsync("the data is deleted", async () => await StateAsync() == "gone");
         Assert.Equal(1, await _cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'purge'"));
         Assert.Empty(Directory.GetFileSystemEntries(_data + "/.trash"));
     }

@@ -1,6 +1,5 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -68,12 +67,12 @@ public class LeaseTests
         Assert.Matches("is in use on host host-0 .*volman host evict host-0", await cluster[1].Engine.RemoveAsync("shared"));
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("give-up"), "the host says that it gives the volume up");
+        await Poll.UntilAsync("the host says that it gives the volume up", async () => (await cluster[0].EventsAsync("v")).Contains("give-up"));
         Assert.Matches("^volume v was taken over by another host while this one was lost", await cluster[0].Engine.MountAsync("v", "z"));
         Assert.Equal("y=1", await cluster[0].MountRowsAsync("v"));
         var status = await ClusterTests.StatusAsync(cluster[0].Engine, "v");
         Assert.Contains("another host has taken the volume", status.GetProperty("GivenUp").GetString(), StringComparison.Ordinal);
-        await TestHost.EventuallyAsync(() => Task.FromResult(!cluster[0].KernelMounts().Contains("v")), "it is not mounted for anybody here");
+        await Poll.UntilAsync("it is not mounted for anybody here", () => !cluster[0].KernelMounts().Contains("v"));
         Assert.Equal("s=1", await cluster[0].MountRowsAsync("shared"));
 
         Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
@@ -135,7 +134,7 @@ public class LeaseTests
         await cluster.RemoveElsewhereAsync("removed");
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("single")).Contains("give-up") && (await cluster[0].EventsAsync("removed")).Contains("conflict"), "both are told");
+        await Poll.UntilAsync("both are told", async () => (await cluster[0].EventsAsync("single")).Contains("give-up") && (await cluster[0].EventsAsync("removed")).Contains("conflict"));
         Assert.Equal("x=1", await cluster[0].MountRowsAsync("shared"));
         Assert.Equal("y=1", await cluster[0].MountRowsAsync("single"));
         Assert.Equal("live", await cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-0'"));

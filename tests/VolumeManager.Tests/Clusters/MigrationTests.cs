@@ -3,7 +3,7 @@ using Npgsql;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Hosts;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
@@ -62,7 +62,7 @@ public class MigrationTests
     {
         await using var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast);
         var script = Path.Combine(RepositoryRoot(), "docs/postgresql.sql");
-        await Linux.ShellCommand.RunAsync(
+        await Command.OutputOfAsync(
             "psql", "-q", "-h", server.SocketDirectory, "-p", $"{server.Port}", "-U", "postgres", "-v", "owner_password=o", "-v", "daemon_password=d", "-v", "report_password=r", "-f", script);
         // As the script of 0.2.0 said: what it lets the role read is taken back.
         await server.ExecuteAsync("ALTER DEFAULT PRIVILEGES FOR ROLE volman_owner IN SCHEMA public GRANT SELECT ON TABLES TO volman_report", "volman");

@@ -1,8 +1,6 @@
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
 using VolumeManager.Tests.Admin;
-using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -23,13 +21,13 @@ public sealed class MovedMeanwhileTests
         await cluster.ExpireLeaseAsync(0, "1 second");
         await Eviction.EvictAsync(database, "host-0", "test", force: false);
         // The two have one kernel here: the one would see what the other has mounted.
-        await ShellCommand.RunAsync("umount", cluster[0].TargetOf("v"));
+        await Command.OutputOfAsync("umount", cluster[0].TargetOf("v"));
         Assert.Equal("done", (await operate.SendAsync("POST", "/v1/volumes/v/move", """{"options": {"backend": "local"}}""")).Json.GetProperty("phase").GetString());
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "other"));
         await File.WriteAllTextAsync(cluster[1].TargetOf("v") + "/f", "new");
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("give-up"), "it is told");
+        await Poll.UntilAsync("it is told", async () => (await cluster[0].EventsAsync("v")).Contains("give-up"));
         Assert.Equal(
             "volume v was moved to another place by another host while this one was lost: stop the containers of this host that still use it, then try again",
             await cluster[0].Engine.MountAsync("v", "c2"));

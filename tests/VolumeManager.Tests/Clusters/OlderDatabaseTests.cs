@@ -1,5 +1,3 @@
-using VolumeManager.Tests.Hosts;
-
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>The database has an older revision than before: a backup was restored, or a standby took over that lacked the latest changes. The host joins the cluster again, and then knows what the database knows.</summary>
@@ -27,14 +25,14 @@ public sealed class OlderDatabaseTests : IAsyncLifetime
     [Fact]
     public async Task A_query_for_one_volume_detects_an_older_database()
     {
-        await TestHost.EventuallyAsync(async () => (await _cluster[0].Engine.GetAsync("w")).Err == "no such volume", "the host knows what the database knows");
+        await Poll.UntilAsync("the host knows what the database knows", async () => (await _cluster[0].Engine.GetAsync("w")).Err == "no such volume");
         Assert.Equal("", (await _cluster[0].Engine.GetAsync("v")).Err);
     }
 
     [Fact]
     public async Task A_query_for_changes_detects_an_older_database()
     {
-        await TestHost.EventuallyAsync(async () => await _cluster[0].Engine.ListAsync() is ["v"], "the host knows what the database knows");
+        await Poll.UntilAsync("the host knows what the database knows", async () => await _cluster[0].Engine.ListAsync() is ["v"]);
         Assert.Equal("", await _cluster[0].Engine.CreateAsync("w"));
         Assert.Equal(["v", "w"], await _cluster[0].Engine.ListAsync());
     }

@@ -81,14 +81,14 @@ public class OutageTests
         Assert.Equal("", await cluster[1].Engine.CreateAsync("read-only", s_readOnly));
         await cluster[0].StopAsync();
 
-        async Task<IAsyncDisposable?> StartAsync()
+        async Task<RunningProgram?> StartAsync()
         {
             if (killed) return await DaemonProcess.StartAsync(cluster[0]);
             await cluster[0].StartAsync();
             return null;
         }
 
-        Task EndAsync(IAsyncDisposable? daemon) => daemon is DaemonProcess process ? process.KillAsync() : cluster[0].StopAsync();
+        Task EndAsync(RunningProgram? daemon) => daemon?.KillAsync() ?? cluster[0].StopAsync();
 
         var first = await StartAsync();
         Assert.Equal("", await engine.MountAsync("held", "before"));
@@ -144,7 +144,7 @@ public class OutageTests
         var told = await cluster.ScalarAsync<string>("SELECT string_agg(kind || ' ' || volume_name || ' ' || caller_id, ', ' ORDER BY id) FROM events WHERE host = 'host-0' AND kind IN ('mount', 'unmount')");
         Assert.Equal("mount held before, unmount held before, mount shared x, mount shared x, mount shared y, unmount shared y, mount read-only z", told);
         await using var ledger = cluster[0].OpenLedger();
-        await TestHost.EventuallyAsync(() => Task.FromResult(!ledger.Events.Any()), "the ledger has nothing left to tell");
+        await Poll.UntilAsync("the ledger has nothing left to tell", () => !ledger.Events.Any());
         Assert.Equal(2, ledger.Mounts.Count());
     }
 
@@ -176,11 +176,11 @@ public class OutageTests
         await using var cluster = await TestCluster.StartNewAsync(1, start: false);
         var state = cluster[0].Settings.StateDirectory;
         Directory.CreateDirectory(state);
-        await Linux.ShellCommand.RunAsync("mount", "-t", "tmpfs", "-o", "size=1m", "none", state);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=1m", "none", state);
         await cluster[0].StartAsync();
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
-        await Linux.ShellCommand.RunAsync("dd", "if=/dev/zero", $"of={state}/full", "bs=1k", "count=2000").ContinueWith(_ => { }, TaskScheduler.Default);
+        await Command.OutputOfAsync("dd", "if=/dev/zero", $"of={state}/full", "bs=1k", "count=2000").ContinueWith(_ => { }, TaskScheduler.Default);
         string refusal, refused = "";
         for (var i = 0; (refusal = await cluster[0].Engine.MountAsync("v", refused = $"y{i}.")).Length == 0; i++) Assert.True(i < 1000);
         Assert.Contains("cannot be written", refusal, StringComparison.Ordinal);

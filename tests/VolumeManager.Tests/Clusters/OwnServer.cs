@@ -1,13 +1,13 @@
 using VolumeManager.Catalog;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Tests of which each has a PostgreSQL server of its own, and hosts that use it.</summary>
-public abstract class OwnServer : IAsyncLifetime
+public abstract class OwnServer : IAsyncLifetime, IAsyncDisposable
 {
-    readonly string _data = Directory.CreateTempSubdirectory("volman-data-").FullName;
+    readonly ScratchFolder _data = new();
     readonly List<TestHost> _hosts = [];
 
     private protected PostgresServer Server { get; private set; } = null!;
@@ -26,7 +26,7 @@ public abstract class OwnServer : IAsyncLifetime
 
     private protected async Task<TestHost> AddHostAsync(string? connectionString = null)
     {
-        var host = new TestHost($"host-{_hosts.Count}", connectionString ?? Server.ConnectionString(Database), _data, Server.ConnectionString(Database, extra: "Pooling=false"));
+        var host = new TestHost($"host-{_hosts.Count}", connectionString ?? Server.ConnectionString(Database), _data.FullPath, Server.ConnectionString(Database, extra: "Pooling=false"));
         // Here a server comes back in time, be the machine as busy as it may.
         host.Settings = host.Settings with { Timings = host.Settings.Timings with { RestartWait = Timings.Real.RestartWait } };
         _hosts.Add(host);
@@ -34,13 +34,15 @@ public abstract class OwnServer : IAsyncLifetime
         return host;
     }
 
-    private protected Task BackAsync(TestHost host, DateTime since) => TestHost.EventuallyAsync(
-        () => Server.ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{host.Settings.HostName}'", Database), $"{host.Settings.HostName} is back");
+    private protected Task BackAsync(TestHost host, DateTime since) => Poll.UntilAsync(
+        $"{host.Settings.HostName} is back", () => Server.ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{host.Settings.HostName}'", Database));
 
-    public async Task DisposeAsync()
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
         foreach (var host in _hosts) await host.DisposeAsync();
         await Server.DisposeAsync();
-        Directory.Delete(_data, recursive: true);
+        _data.Dispose();
     }
 }

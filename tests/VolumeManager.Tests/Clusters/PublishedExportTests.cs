@@ -1,5 +1,4 @@
 using VolumeManager.Tests.Doctor;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -44,7 +43,7 @@ public sealed class PublishedExportTests : ServingCluster
         await LetInAsync("192.0.2.1");
         File.WriteAllText(Exportfs.Places.Table, table[0].Replace(' ', '\t').Replace("fsid=", "fsid=00000000", StringComparison.Ordinal) + "\n/other\t192.0.2.1(rw)\n");
         Exportfs.Export(Served, "192.0.2.9");
-        await TestHost.EventuallyAsync(() => Task.FromResult(Exportfs.Table.Contains(table[0])), "its line is back");
+        await Poll.UntilAsync("its line is back", () => Exportfs.Table.Contains(table[0]));
         Assert.Contains("/other 192.0.2.1(rw)", Exportfs.Table);
     }
 
@@ -55,15 +54,15 @@ public sealed class PublishedExportTests : ServingCluster
         Assert.Empty(await Server.DiagnoseAsync());
         Exportfs.IsBroken = true;
         File.Delete(Exportfs.Places.Table);
-        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count > 0, "it is found");
+        await Poll.UntilAsync("it is found", async () => (await Server.DiagnoseAsync()).Count > 0);
         await Server.TellsAsync("export-unserved", "error", "this host does not serve served.invalid:/e to the others as it should (", "it is tried again each second");
         Assert.Contains("exportfs: out of order", (await Server.FindOneAsync("export-unserved", "error")).Problem, StringComparison.Ordinal);
         Exportfs.IsBroken = false;
         await LetInAsync("192.0.2.1");
-        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count == 0, "nothing is wrong any more");
+        await Poll.UntilAsync("nothing is wrong any more", async () => (await Server.DiagnoseAsync()).Count == 0);
 
         await File.WriteAllTextAsync($"{Exportfs.Places.Server}/threads", "0\n");
-        await TestHost.EventuallyAsync(async () => (await Server.DiagnoseAsync()).Count > 0, "it is found");
+        await Poll.UntilAsync("it is found", async () => (await Server.DiagnoseAsync()).Count > 0);
         await Server.TellsAsync("export-unserved", "error", "(the kernel's NFS server does not run: start it", "it is tried again each second");
     }
 
@@ -73,7 +72,7 @@ public sealed class PublishedExportTests : ServingCluster
         await StartAsync(3);
         await Cluster.ExecuteAsync("UPDATE export_clients SET address = '192.0.2.1'; UPDATE hosts SET address = '192.0.2.1' WHERE name = 'host-2'; UPDATE hosts SET state = 'lost' WHERE name = 'host-1'");
         await Cluster.CutAsync(1);
-        await TestHost.EventuallyAsync(async () => Exportfs.Table is [var line] && line.Contains($"fsid={await FsidAsync(2)}", StringComparison.Ordinal), "the live one has the address");
+        await Poll.UntilAsync("the live one has the address", async () => Exportfs.Table is [var line] && line.Contains($"fsid={await FsidAsync(2)}", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -82,20 +81,19 @@ public sealed class PublishedExportTests : ServingCluster
         await StartAsync(2);
         await Server.StopAsync();
         Assert.Equal("192.0.2.1", Exportfs.Clients);
-        var other = Directory.CreateTempSubdirectory("volman-other-").FullName;
-        Server.Settings = Server.Settings with { ExportDirectory = other };
+        using var other = new ScratchFolder();
+        Server.Settings = Server.Settings with { ExportDirectory = other.FullPath };
         await Server.StartAsync();
         Assert.Equal(Served, await Cluster.ScalarAsync<string>("SELECT directory FROM exports"));
         Assert.Matches(@"^volume new cannot be reached: served.invalid:/e was served from another directory than .*: mount the disk that belongs there or", await Server.Engine.CreateAsync("new"));
-        Assert.DoesNotContain(Exportfs.Table, line => line.StartsWith(other, StringComparison.Ordinal));
+        Assert.DoesNotContain(Exportfs.Table, line => line.StartsWith(other.FullPath, StringComparison.Ordinal));
 
         await Server.StopAsync();
         Server.Settings = Server.Settings with { ExportDirectory = "" };
         await Server.StartAsync();
         await LetInAsync("");
-        await TestHost.EventuallyAsync(async () => await Cluster.ScalarAsync<long>("SELECT count(*) FROM exports") == 0, "the catalog knows");
+        await Poll.UntilAsync("the catalog knows", async () => await Cluster.ScalarAsync<long>("SELECT count(*) FROM exports") == 0);
         // Forgotten last: a daemon that is killed before that withdraws it once more.
-        await TestHost.EventuallyAsync(() => Task.FromResult(!File.Exists(Exportfs.Places.File)), "its file is gone");
-        Directory.Delete(other, recursive: true);
+        await Poll.UntilAsync("its file is gone", () => !File.Exists(Exportfs.Places.File));
     }
 }

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
 using VolumeManager.Mounts;
-using VolumeManager.Tests.Hosts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Clusters;
@@ -64,7 +63,7 @@ public sealed class PublishedMountsTests : IAsyncLifetime
     {
         _cluster.Links[1].Delay = TimeSpan.FromSeconds(1);
         var claiming = ClaimAsync();
-        await TestHost.EventuallyAsync(async () => await RowsAsync() == "x=1", "the database has made the claim");
+        await Poll.UntilAsync("the database has made the claim", async () => await RowsAsync() == "x=1");
         _cluster.Links[1].Delay = TimeSpan.Zero;
         await _catalog.TellMountsAsync(_volume.Id, "v");
         Assert.True((await claiming).Made);

@@ -19,16 +19,16 @@ public sealed class RejoinTests
         }
 
         await cluster[1].StartAsync();
-        await using var daemon = await DaemonProcess.StartAsync(cluster[0]);
+        using var daemon = await DaemonProcess.StartAsync(cluster[0]);
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v", s_single));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
-        await Linux.ShellCommand.RunAsync("kill", "-STOP", $"{daemon.Id}");
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT state = 'lost' FROM hosts WHERE name = 'host-0'"), "another host marks it as lost");
+        daemon.Signal(ProcessTable.SIGSTOP);
+        await Poll.UntilAsync("another host marks it as lost", () => cluster.ScalarAsync<bool>("SELECT state = 'lost' FROM hosts WHERE name = 'host-0'"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'host-lost' AND host = 'host-0'"));
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "y"));
-        await Linux.ShellCommand.RunAsync("kill", "-CONT", $"{daemon.Id}");
+        daemon.Signal(ProcessTable.SIGCONT);
         Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "z"));
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("give-up"), "it has joined anew and gives the volume up");
+        await Poll.UntilAsync("it has joined anew and gives the volume up", async () => (await cluster[0].EventsAsync("v")).Contains("give-up"));
         Assert.Equal("y=1", await cluster[0].MountRowsAsync("v"));
     }
 

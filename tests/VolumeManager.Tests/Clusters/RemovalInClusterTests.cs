@@ -1,5 +1,3 @@
-using VolumeManager.Tests.Hosts;
-
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Removals that two hosts are at, and what comes of the name meanwhile.</summary>
@@ -77,8 +75,8 @@ public class RemovalInClusterTests
         await using (await cluster[0].LockCatalogAsync())
         {
             removing = cluster[0].Engine.RemoveAsync("v");
-            await TestHost.EventuallyAsync(
-                () => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"), "the removal waits for the lock");
+            await Poll.UntilAsync(
+                "the removal waits for the lock", () => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"));
             await cluster.ExecuteAsync("""
                 INSERT INTO mounts (volume_id, host_id, caller_id, count, boot_id, engine_generation, mounted_at, epoch)
                 SELECT volumes.id, hosts.id, 'late', 1, hosts.boot_id, 0, now(), volumes.epoch FROM volumes, hosts WHERE hosts.name = 'host-1'
@@ -121,7 +119,7 @@ public class RemovalInClusterTests
             UPDATE volumes SET name = name
             """);
         var removing = cluster[0].Engine.RemoveAsync("v");
-        await TestHost.EventuallyAsync(() => Task.FromResult(!Directory.Exists(cluster[0].DataOf("v"))), "the data is in the trash");
+        await Poll.UntilAsync("the data is in the trash", () => !Directory.Exists(cluster[0].DataOf("v")));
         Directory.CreateDirectory(cluster[0].DataOf("v"));
         Assert.Equal("", await removing);
         await cluster.OvertakeNoMoreAsync();

@@ -1,4 +1,3 @@
-using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Mounts;
 
 namespace VolumeManager.Tests.Clusters;
@@ -24,7 +23,7 @@ public class RemovedMeanwhileTests
         Assert.Equal("no such volume", (await cluster[1].Engine.GetAsync("v")).Err);
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("conflict"), "the conflict is told");
+        await Poll.UntilAsync("the conflict is told", async () => (await cluster[0].EventsAsync("v")).Contains("conflict"));
         Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
         Assert.Equal("", (await cluster[0].Engine.GetAsync("v")).Err);
         Assert.Equal(cluster[0].TargetOf("v"), await cluster[0].Engine.PathAsync("v"));
@@ -37,7 +36,7 @@ public class RemovedMeanwhileTests
         Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "y"));
         Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
         Assert.Empty(cluster[0].KernelMounts());
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("purge"), "the data is deleted now that nobody holds it");
+        await Poll.UntilAsync("the data is deleted now that nobody holds it", async () => (await cluster[0].EventsAsync("v")).Contains("purge"));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "y"));
         Assert.Empty(Directory.GetFileSystemEntries(cluster[0].TargetOf("v")));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'conflict'"));
@@ -49,7 +48,7 @@ public class RemovedMeanwhileTests
         for (var i = 0; i < 2; i++)
         {
             await cluster.ExecuteAsync("INSERT INTO events (operation, at, host, kind) VALUES (gen_random_uuid(), now() - interval '1 year', 'nobody', 'host-start')");
-            await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT count(*) = 0 FROM events WHERE host = 'nobody'"), "the janitor deletes an old event");
+            await Poll.UntilAsync("the janitor deletes an old event", () => cluster.ScalarAsync<bool>("SELECT count(*) = 0 FROM events WHERE host = 'nobody'"));
         }
     }
 
@@ -62,18 +61,18 @@ public class RemovedMeanwhileTests
         await cluster[0].Engine.ListAsync();
         await cluster.CutAsync(0);
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
-        await using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), Path.Combine(cluster[0].Settings.StateDirectory, "inside")))
+        using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), Path.Combine(cluster[0].Settings.StateDirectory, "inside")))
         {
             await cluster.RemoveElsewhereAsync("v");
             await cluster.HealAsync(0);
-            await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("conflict"), "the conflict is told");
+            await Poll.UntilAsync("the conflict is told", async () => (await cluster[0].EventsAsync("v")).Contains("conflict"));
             await cluster[0].Engine.ActivateAsync();
             await Task.Delay(1500);
             Assert.Equal("x=1", await cluster[0].MountRowsAsync("v"));
             Assert.DoesNotContain("purge", await cluster[0].EventsAsync("v"));
         }
 
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("v")).Contains("purge"), "the data is deleted now that nobody holds it");
+        await Poll.UntilAsync("the data is deleted now that nobody holds it", async () => (await cluster[0].EventsAsync("v")).Contains("purge"));
     }
 
     [Theory]
@@ -106,14 +105,14 @@ public class RemovedMeanwhileTests
         Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
         Task<DateTime> LeaseAsync() => cluster.ScalarAsync<DateTime>("SELECT lease_expires_at FROM hosts WHERE name = 'host-0'");
         var lease = await LeaseAsync();
-        await TestHost.EventuallyAsync(async () => await LeaseAsync() > lease, "the lease is renewed, and the answer is on its way");
+        await Poll.UntilAsync("the lease is renewed, and the answer is on its way", async () => await LeaseAsync() > lease);
         cluster.Links[0].Cut();
         await Task.Delay(500);
         Assert.NotEqual("", await cluster[0].Engine.MountAsync("v", "x"));
         Assert.False(Directory.Exists(cluster[0].DataOf("v")));
         cluster.Links[0].Delay = TimeSpan.Zero;
         cluster.Links[0].Heal();
-        await TestHost.EventuallyAsync(async () => (await cluster[1].EventsAsync("v")).Contains("purge"), "the data is deleted when all have heard");
+        await Poll.UntilAsync("the data is deleted when all have heard", async () => (await cluster[1].EventsAsync("v")).Contains("purge"));
     }
 
     [Fact]
@@ -122,7 +121,7 @@ public class RemovedMeanwhileTests
         await using var cluster = await TestCluster.StartNewAsync(2);
         cluster.Links[0].Delay = TimeSpan.FromMilliseconds(200);
         var answer = cluster[0].Engine.CreateAsync("v");
-        await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes") == 1, "the row is there");
+        await Poll.UntilAsync("the row is there", async () => await cluster.ScalarAsync<long>("SELECT count(*) FROM volumes") == 1);
         cluster.Links[0].Cut();
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "x"));
         Assert.StartsWith("the cluster's catalog is away", await answer, StringComparison.Ordinal);
@@ -143,8 +142,8 @@ public class RemovedMeanwhileTests
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(
-            () => cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM mounts JOIN volumes ON volumes.id = volume_id WHERE state = 'ready' AND caller_id = 'x'"), "the new volume is held");
+        await Poll.UntilAsync(
+            "the new volume is held", () => cluster.ScalarAsync<bool>("SELECT count(*) = 1 FROM mounts JOIN volumes ON volumes.id = volume_id WHERE state = 'ready' AND caller_id = 'x'"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM mounts"));
         Assert.StartsWith("volume v is in use on host host-0", await cluster[1].Engine.RemoveAsync("v"), StringComparison.Ordinal);
         Assert.Equal("", await cluster[0].Engine.UnmountAsync("v", "x"));
@@ -164,7 +163,7 @@ public class RemovedMeanwhileTests
         await cluster[0].Engine.ListAsync();
         Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
         Assert.Equal("", await cluster[1].Engine.CreateAsync("v"));
-        await TestHost.EventuallyAsync(async () => (await cluster[1].EventsAsync("v")).Contains("purge"), "the first one's data is deleted");
+        await Poll.UntilAsync("the first one's data is deleted", async () => (await cluster[1].EventsAsync("v")).Contains("purge"));
         await cluster[0].Engine.ListAsync();
         await cluster[0].StopAsync();
         cluster.Links[0].Cut();

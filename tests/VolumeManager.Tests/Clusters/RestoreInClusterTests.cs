@@ -105,13 +105,13 @@ public class RestoreInClusterTests
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
         await cluster.RemoveElsewhereAsync("v");
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("v") == "x=1", "its mount is told");
+        await Poll.UntilAsync("its mount is told", async () => await cluster[0].MountRowsAsync("v") == "x=1");
 
         var reply = await RestoreAsync(cluster[1], "v", "w");
         Assert.Equal(409, reply.Status);
         Assert.Matches("^volume v is still in use on host host-0 \\(1 caller since .+\\): stop the containers that use it first, or restore it under its own name$", reply.Detail);
         Assert.Equal("", (await RestoreAsync(cluster[1], "v")).Detail);
-        await TestHost.EventuallyAsync(async () => await cluster[0].Engine.MountAsync("v", "y") == "", "it can be mounted here again");
+        await Poll.UntilAsync("it can be mounted here again", async () => await cluster[0].Engine.MountAsync("v", "y") == "");
         Assert.Equal("", await cluster[1].Engine.MountAsync("v", "z"));
         await File.WriteAllTextAsync(cluster[1].TargetOf("v") + "/f", "written after it");
         Assert.Equal("written after it", await File.ReadAllTextAsync(cluster[0].TargetOf("v") + "/f"));
@@ -127,7 +127,7 @@ public class RestoreInClusterTests
         await cluster[0].Engine.ListAsync();
         await cluster.CutAsync(0);
         Assert.Equal("", await cluster[1].Engine.RemoveAsync("v"));
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT lease_expires_at < now() FROM hosts WHERE name = 'host-0'"), "the host is lost");
+        await Poll.UntilAsync("the host is lost", () => cluster.ScalarAsync<bool>("SELECT lease_expires_at < now() FROM hosts WHERE name = 'host-0'"));
         var reply = await RestoreAsync(cluster[1], "v", "w");
         Assert.Equal(409, reply.Status);
         Assert.Contains("for host host-0 was not heard of since its removal and may still use the old one: restore it under its own name, start volman on that host or, if it does not come back, run volman host evict host-0", reply.Detail, StringComparison.Ordinal);
@@ -156,7 +156,7 @@ public class RestoreInClusterTests
         Assert.Equal("restoring", await cluster.ScalarAsync<string>("SELECT state FROM volumes"));
 
         await cluster.ChangeVolumesAsync("removed_at = now() - interval '3 minutes'");
-        await TestHost.EventuallyAsync(async () => await cluster.ScalarAsync<string>("SELECT state FROM volumes") == "ready", "it is finished");
+        await Poll.UntilAsync("it is finished", async () => await cluster.ScalarAsync<string>("SELECT state FROM volumes") == "ready");
         foreach (var host in cluster.Hosts) Assert.Equal("data of v", await host.ReadAsync("w"));
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'restore'"));
     }
@@ -177,7 +177,7 @@ public class RestoreInClusterTests
         Assert.Equal("", (await RestoreAsync(cluster[1], "x", "y")).Detail);
 
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is told");
+        await Poll.UntilAsync("its mount is told", async () => await cluster[0].MountRowsAsync("y") == "c1=1");
         if (restarted) await cluster[0].RestartAsync();
         Assert.Equal(["x"], cluster[0].KernelMounts());
         Assert.Equal(
@@ -189,7 +189,7 @@ public class RestoreInClusterTests
         await cluster.HealAsync(0);
         Assert.Equal("", await cluster[1].Engine.UnmountAsync("y", "c3"));
         if (restarted) await cluster[0].RestartAsync();
-        await TestHost.EventuallyAsync(async () => await cluster[0].MountRowsAsync("y") == "c1=1", "its mount is there still");
+        await Poll.UntilAsync("its mount is there still", async () => await cluster[0].MountRowsAsync("y") == "c1=1");
         Assert.StartsWith("volume y is in use on host host-0 (1 caller", await cluster[1].Engine.RemoveAsync("y"), StringComparison.Ordinal);
         Assert.Equal("data of x", await File.ReadAllTextAsync(cluster[0].TargetOf("x") + "/f"));
 
@@ -197,7 +197,7 @@ public class RestoreInClusterTests
         Assert.Empty(cluster[0].KernelMounts());
         Assert.Equal("data of x", await cluster[0].ReadAsync("y"));
         await using var ledger = cluster[0].OpenLedger();
-        await TestHost.EventuallyAsync(() => Task.FromResult(ledger.Volumes.AsNoTracking().Single().Name == "y"), "the ledger has the new name");
+        await Poll.UntilAsync("the ledger has the new name", () => ledger.Volumes.AsNoTracking().Single().Name == "y");
         Assert.Equal("", await cluster[1].Engine.RemoveAsync("y"));
     }
 
@@ -238,7 +238,7 @@ public class RestoreInClusterTests
             UPDATE volumes SET name = name
             """);
         var restoring = RestoreAsync(cluster[0], "v");
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.Exists(cluster[0].DataOf("v"))), "the data has left the trash");
+        await Poll.UntilAsync("the data has left the trash", () => Directory.Exists(cluster[0].DataOf("v")));
         if (inTime)
         {
             Directory.Delete(cluster[0].DataOf("v"), recursive: true);

@@ -1,4 +1,3 @@
-using VolumeManager.Tests.Hosts;
 using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Clusters;
@@ -66,7 +65,7 @@ public class RoundTripTests(ITestOutputHelper output)
         for (var beat = 0; beat < Tries; beat++)
         {
             var before = cluster.Links[0].RoundTrips;
-            await TestHost.EventuallyAsync(() => Task.FromResult(cluster.Links[0].RoundTrips > before), "a heartbeat");
+            await Poll.UntilAsync("a heartbeat", () => cluster.Links[0].RoundTrips > before);
             await Task.Delay(300);
             counts.Add(cluster.Links[0].RoundTrips - before);
         }

@@ -1,4 +1,4 @@
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

@@ -8,7 +8,8 @@ public abstract class ServingCluster : IAsyncLifetime, IAsyncDisposable
     private protected static Dictionary<string, string> Single { get; } = new() { ["access"] = "single-host" };
 
     private protected ExportfsStandIn Exportfs { get; } = new();
-    private protected string Served { get; } = Directory.CreateTempSubdirectory("volman-served-").FullName;
+    private protected string Served => _served.FullPath;
+    readonly ScratchFolder _served = new();
     TestCluster? _cluster;
 
     private protected TestCluster Cluster => _cluster!;
@@ -30,7 +31,7 @@ public abstract class ServingCluster : IAsyncLifetime, IAsyncDisposable
         await LetInAsync(string.Join(' ', Enumerable.Range(1, hosts - 1).Select(i => $"192.0.2.{i}")));
     }
 
-    private protected Task LetInAsync(string clients) => TestHost.EventuallyAsync(() => Task.FromResult(Exportfs.Clients == clients), $"the clients are {clients}");
+    private protected Task LetInAsync(string clients) => Poll.UntilAsync($"the clients are {clients}", () => Exportfs.Clients == clients);
 
     /// <summary>A host holds a volume for itself, is cut off, and its lease and grace run out. By rows: here it cannot mount NFS.</summary>
     private protected async Task LoseHolderAsync(int host, string volume)
@@ -56,6 +57,6 @@ public abstract class ServingCluster : IAsyncLifetime, IAsyncDisposable
     {
         if (_cluster is not null) await _cluster.DisposeAsync();
         Exportfs.Dispose();
-        Directory.Delete(Served, recursive: true);
+        _served.Dispose();
     }
 }

@@ -1,5 +1,5 @@
 using VolumeManager.Catalog;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

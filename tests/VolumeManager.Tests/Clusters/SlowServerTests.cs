@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

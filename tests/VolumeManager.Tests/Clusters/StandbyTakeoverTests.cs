@@ -1,5 +1,4 @@
-using VolumeManager.Postgres;
-using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 
@@ -45,10 +44,10 @@ public sealed class StandbyTakeoverTests : OwnServer
         await primary.KillAsync();
         standby.Thaw();
         await standby.PromoteAsync();
-        await TestHost.EventuallyAsync(
-            async () => await standby.ScalarAsync<long>("SELECT count(*) FROM mounts", Database) == 1, "the mount that only the dead server had is told to the living one");
+        await Poll.UntilAsync(
+            "the mount that only the dead server had is told to the living one", async () => await standby.ScalarAsync<long>("SELECT count(*) FROM mounts", Database) == 1);
         Assert.Equal("", await host.Engine.UnmountAsync("v", "x"));
         // The link may have been coming up at that moment.
-        await TestHost.EventuallyAsync(async () => await standby.ScalarAsync<long>("SELECT count(*) FROM mounts", Database) == 0, "the Unmount is told");
+        await Poll.UntilAsync("the Unmount is told", async () => await standby.ScalarAsync<long>("SELECT count(*) FROM mounts", Database) == 0);
     }
 }

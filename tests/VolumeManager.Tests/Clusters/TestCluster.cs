@@ -1,4 +1,4 @@
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Clusters;
@@ -6,7 +6,7 @@ namespace VolumeManager.Tests.Clusters;
 /// <summary>Several hosts over one PostgreSQL and one data directory. Each has its own way to the database, which can be cut.</summary>
 public sealed class TestCluster : IAsyncDisposable
 {
-    readonly string _data = Directory.CreateTempSubdirectory("volman-data-").FullName;
+    readonly ScratchFolder _data = new();
     readonly List<TestHost> _hosts = [];
     readonly List<PostgresProxy> _links = [];
 
@@ -46,7 +46,7 @@ public sealed class TestCluster : IAsyncDisposable
     {
         var link = await PostgresProxy.StartAsync(Server.Socket);
         _links.Add(link);
-        var host = new TestHost(name, PostgresServer.ConnectionString(link.SocketDirectory, link.Port, Database), _data, Server.ConnectionString(Database, extra: "Pooling=false"));
+        var host = new TestHost(name, PostgresServer.ConnectionString(link.SocketDirectory, link.Port, Database), _data.FullPath, Server.ConnectionString(Database, extra: "Pooling=false"));
         _hosts.Add(host);
         if (start) await host.StartAsync();
         return host;
@@ -87,8 +87,8 @@ public sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>The host has told all that it knew, later than that.</summary>
-    public Task SeenAsync(int host, DateTime since) => TestHost.EventuallyAsync(
-        () => ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{_hosts[host].Settings.HostName}'"), $"host {host} is back in the cluster");
+    public Task SeenAsync(int host, DateTime since) => Poll.UntilAsync(
+        $"host {host} is back in the cluster", () => ScalarAsync<bool>($"SELECT last_seen_at > '{since:O}' FROM hosts WHERE name = '{_hosts[host].Settings.HostName}'"));
 
     /// <summary>
     /// Another host removes a volume, with the statements and the rename of a Remove. Not by its daemon: the hosts of this cluster share one kernel, where it would see
@@ -102,7 +102,7 @@ public sealed class TestCluster : IAsyncDisposable
             WHERE name = '{volume}' AND state = 'ready' AND NOT EXISTS (SELECT 1 FROM mounts WHERE volume_id = volumes.id)
             """));
         var id = await ScalarAsync<Guid>($"SELECT id FROM volumes WHERE name = '{volume}' AND state = 'trashed'");
-        Directory.Move(Path.Combine(_data, volume), Path.Combine(_data, ".trash", $"{volume}.{id:N}"));
+        Directory.Move(Path.Combine(_data.FullPath, volume), Path.Combine(_data.FullPath, ".trash", $"{volume}.{id:N}"));
     }
 
     /// <summary>Time passes for a host's lease, by the database's clock.</summary>
@@ -113,6 +113,6 @@ public sealed class TestCluster : IAsyncDisposable
         foreach (var host in _hosts) await host.DisposeAsync();
         foreach (var link in _links) await link.DisposeAsync();
         await Server.DropDatabaseAsync(Database);
-        Directory.Delete(_data, recursive: true);
+        _data.Dispose();
     }
 }

@@ -22,7 +22,7 @@ public sealed class TwoNamesTests : IAsyncLifetime, IAsyncDisposable
         Host.Settings = Host.Settings with { NfsServer = "served.invalid", NfsExport = "/e", Address = "192.0.2.1", ExportDirectory = Host.Settings.DataRoot, ExportPlaces = _exportfs.Places };
         await Host.StartAsync();
         _operator = OperatorClient.Of(Host);
-        await TestHost.EventuallyAsync(async () => (await _operator.SendAsync("GET", "/v1/adoptable?backend=nfs")).Status == 200, "the export can be used");
+        await Poll.UntilAsync("the export can be used", async () => (await _operator.SendAsync("GET", "/v1/adoptable?backend=nfs")).Status == 200);
         foreach (var directory in new[] { "old", "team/a", "team/b" }) Directory.CreateDirectory(Host.DataOf(directory));
         Assert.Equal("", await Host.Engine.CreateAsync("v"));
         Assert.Equal("", await Host.Engine.CreateAsync("a", new { path = "team/a" }));

@@ -14,14 +14,14 @@ public sealed class WrongClockOutageTests
     {
         var (cluster, first) = await StartAsync(hours);
         await using var _ = cluster;
-        await using var __ = first;
+        using var __ = first;
         foreach (var name in new[] { "held", "left" }) Assert.Equal("", await cluster[0].Engine.CreateAsync(name));
         Assert.Equal("", await cluster[0].Engine.MountAsync("left", "before"));
         await cluster.CutAsync(0);
         Assert.Equal("", await cluster[0].Engine.MountAsync("held", "x"));
         Assert.Equal("", await cluster[0].Engine.UnmountAsync("left", "before"));
         if (restarted) await first.KillAsync();
-        await using var second = restarted ? await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(hours)) : null;
+        using var second = restarted ? await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(hours)) : null;
         Assert.Equal("", await cluster[0].Engine.MountAsync("held", "y"));
         Assert.Equal("", await cluster[0].Engine.UnmountAsync("held", "x"));
         await cluster.HealAsync(0);

@@ -10,7 +10,7 @@ public class WrongClockTests
     static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };
 
     /// <summary>A daemon of the first host under a wrong clock; the second host is in this process, and right.</summary>
-    internal static async Task<(TestCluster Cluster, DaemonProcess Daemon)> StartAsync(int hours, Func<Settings, Settings>? change = null)
+    internal static async Task<(TestCluster Cluster, RunningProgram Daemon)> StartAsync(int hours, Func<Settings, Settings>? change = null)
     {
         var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(3), TakeoverGrace = TimeSpan.FromSeconds(3) };
@@ -29,13 +29,11 @@ public class WrongClockTests
     {
         using var state = StateDirectory.Open(cluster[host].Settings.StateDirectory);
         await using var database = new PostgresDatabase(cluster.Server.ConnectionString(cluster.Database), "test");
-        await TestHost.EventuallyAsync(
-            async () =>
-            {
-                await ClusterClock.OpenAsync(state, ThisHost.ReadBootId(new Settings().BootIdFile), database);
-                return File.Exists(state.ClockFile);
-            },
-            "the database tells the time");
+        await Poll.UntilAsync("the database tells the time", async () =>
+        {
+            await ClusterClock.OpenAsync(state, ThisHost.ReadBootId(new Settings().BootIdFile), database);
+            return File.Exists(state.ClockFile);
+        });
     }
 
     /// <summary>No time in the catalog is far from when the test ran.</summary>
@@ -64,7 +62,7 @@ public class WrongClockTests
     {
         var (cluster, daemon) = await StartAsync(hours, settings => settings with { Lease = TimeSpan.FromSeconds(6) });
         await using var _ = cluster;
-        await using var __ = daemon;
+        using var __ = daemon;
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "y"));
@@ -73,7 +71,7 @@ public class WrongClockTests
         Assert.Equal("", await cluster[0].Engine.RemoveAsync("removed"));
         // Longer than its lease.
         var first = await cluster.ScalarAsync<DateTime>("SELECT lease_expires_at FROM hosts WHERE name = 'host-0'");
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>($"SELECT now() > '{first:O}'"), "its first lease is over");
+        await Poll.UntilAsync("its first lease is over", () => cluster.ScalarAsync<bool>($"SELECT now() > '{first:O}'"));
         Assert.Equal("live", await cluster.ScalarAsync<string>("SELECT state FROM hosts WHERE name = 'host-0'"));
         Assert.True(await cluster.ScalarAsync<bool>("SELECT lease_expires_at BETWEEN now() AND now() + interval '6 seconds' FROM hosts WHERE name = 'host-0'"));
         Assert.Equal(0, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'takeover' OR (kind = 'host-lost' AND host = 'host-0')"));
@@ -98,13 +96,13 @@ public class WrongClockTests
         await using var cluster = await TestCluster.StartNewAsync(2, start: false);
         foreach (var host in cluster.Hosts) host.Settings = host.Settings with { Lease = TimeSpan.FromSeconds(3), TakeoverGrace = TimeSpan.FromSeconds(3) };
         foreach (var host in new[] { 0, 1 }) await HearClockAsync(cluster, host);
-        await using var holder = await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(holderHours));
-        await using var taker = await DaemonProcess.StartAsync(cluster[1], TimeSpan.FromHours(takerHours));
+        using var holder = await DaemonProcess.StartAsync(cluster[0], TimeSpan.FromHours(holderHours));
+        using var taker = await DaemonProcess.StartAsync(cluster[1], TimeSpan.FromHours(takerHours));
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v", s_single));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
         Assert.Matches("is mounted by host host-0", await cluster[1].Engine.MountAsync("v", "y"));
         await holder.KillAsync();
-        await TestHost.EventuallyAsync(async () => await cluster[1].Engine.MountAsync("v", "y") == "", "the volume is taken over");
+        await Poll.UntilAsync("the volume is taken over", async () => await cluster[1].Engine.MountAsync("v", "y") == "");
         Assert.True(await cluster.ScalarAsync<bool>("SELECT now() > lease_expires_at + interval '3 seconds' FROM hosts WHERE name = 'host-0'"), "it was taken over too early");
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'takeover'"));
         Assert.InRange(await cluster.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'host-lost' AND host = 'host-0'"), 1, 9);
@@ -119,11 +117,11 @@ public class WrongClockTests
         // The first host to ask looks after the trash.
         var (cluster, daemon) = await StartAsync(hours, settings => settings with { TrashRetention = TimeSpan.FromSeconds(3), ReconcileInterval = TimeSpan.FromMilliseconds(300) });
         await using var _ = cluster;
-        await using var __ = daemon;
+        using var __ = daemon;
         foreach (var name in new[] { "soon", "later" }) Assert.Equal("", await cluster[0].Engine.CreateAsync(name));
         Assert.Equal("", await cluster[1].Engine.RemoveAsync("later"));
         Assert.Equal("", await cluster[0].Engine.RemoveAsync("soon"));
-        await TestHost.EventuallyAsync(async () => (await cluster[0].EventsAsync("soon")).Contains("purge"), "what had its time is deleted");
+        await Poll.UntilAsync("what had its time is deleted", async () => (await cluster[0].EventsAsync("soon")).Contains("purge"));
         Assert.Equal("host-0", await cluster.ScalarAsync<string>("SELECT host FROM events WHERE kind = 'purge'"));
         Assert.True(await cluster.ScalarAsync<bool>("SELECT at >= removed_at + interval '3 seconds' FROM volumes JOIN events ON volume_id = volumes.id WHERE kind = 'purge'"), "it was deleted too early");
         await Task.Delay(1000);

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>What shells and the manual are told, made of the command line itself.</summary>
@@ -14,8 +12,8 @@ public sealed class CompletionCommandTests
     public async Task Bash_completes_verbs_flags_and_values(string line, params string[] expected)
     {
         // As a shell finds it: a program on its path.
-        var folder = Directory.CreateTempSubdirectory("volman-");
-        var program = Path.Combine(folder.FullName, "volman");
+        using var folder = new ScratchFolder();
+        var program = folder.Of("volman");
         await File.WriteAllTextAsync(program, $"#!/bin/sh\nexec dotnet {AppContext.BaseDirectory}/volman.dll \"$@\"\n");
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         const string complete = """
@@ -23,9 +21,7 @@ public sealed class CompletionCommandTests
             read -ra COMP_WORDS <<<"$2"; if [[ $2 == *' ' ]]; then COMP_WORDS+=(''); fi; COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
             _volman; printf '%s\n' "${COMPREPLY[@]}"
             """;
-        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", complete, "bash", folder.FullName, line]) { UseShellExecute = false, RedirectStandardOutput = true })!;
-        var found = (await bash.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        folder.Delete(recursive: true);
+        var found = (await Command.OutputOfAsync("bash", "-c", complete, "bash", folder.FullPath, line)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(expected, found.Where(word => !word.StartsWith('-') || line.EndsWith('-')).Order(StringComparer.Ordinal));
     }
 

@@ -1,7 +1,7 @@
-using System.CommandLine;
 using VolumeManager.Commands;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
+using Verb = System.CommandLine.Command;
 
 namespace VolumeManager.Tests.Commands;
 
@@ -32,7 +32,7 @@ public sealed class DryRunTests : IAsyncLifetime, IAsyncDisposable
     [Fact]
     public void Every_verb_that_changes_something_has_it()
     {
-        static IEnumerable<Command> Verbs(Command of) => of.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb => verb.Subcommands.Count == 0 ? [verb] : Verbs(verb));
+        static IEnumerable<Verb> Verbs(Verb of) => of.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb => verb.Subcommands.Count == 0 ? [verb] : Verbs(verb));
         bool OnlyTells(string name) => s_onlyTell.Contains(name) || name.StartsWith("report ", StringComparison.Ordinal) || name.EndsWith(" ls", StringComparison.Ordinal);
         var verbs = Verbs(RootVerb.Build()).ToDictionary(Examples.VerbOf);
         var changing = verbs.Where(verb => !OnlyTells(verb.Key)).ToList();
@@ -86,7 +86,7 @@ public sealed class DryRunTests : IAsyncLifetime, IAsyncDisposable
         var elsewhere = Directory.CreateDirectory(_host.DataOf("elsewhere")).FullName;
         await ShellCommand.BindAsync(_host.DataOf("v"), elsewhere);
         await RefusesAsync("volume v is in use on host test-host: a container or another mount still has .+/v, stop it first", "volume", "rm", "v");
-        await ShellCommand.RunAsync("umount", elsewhere);
+        await Command.OutputOfAsync("umount", elsewhere);
 
         await RefusesAsync("no such volume: nobody", "volume", "rm", "nobody");
         Assert.Equal(["v"], await _host.Engine.ListAsync());

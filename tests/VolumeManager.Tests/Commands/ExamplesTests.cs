@@ -1,13 +1,13 @@
-using System.CommandLine;
 using System.CommandLine.Parsing;
 using VolumeManager.Commands;
+using Verb = System.CommandLine.Command;
 
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>Every verb shows how it is used, and what it shows is what it takes.</summary>
 public sealed class ExamplesTests
 {
-    static IEnumerable<Command> Verbs(Command of) => of.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb => verb.Subcommands.Count == 0 ? [verb] : Verbs(verb));
+    static IEnumerable<Verb> Verbs(Verb of) => of.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb => verb.Subcommands.Count == 0 ? [verb] : Verbs(verb));
 
     [Fact]
     public void Every_verb_has_examples_that_it_takes()

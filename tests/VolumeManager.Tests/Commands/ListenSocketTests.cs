@@ -7,11 +7,11 @@ namespace VolumeManager.Tests.Commands;
 
 public sealed class ListenSocketTests : IDisposable
 {
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-socket-");
+    readonly ScratchFolder _folder = new();
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 
-    string Of(string name) => Path.Combine(_folder.FullName, name);
+    string Of(string name) => _folder.Of(name);
 
     [Fact]
     public async Task The_socket_is_roots_alone_and_its_directory_is_made()
@@ -56,7 +56,7 @@ public sealed class ListenSocketTests : IDisposable
     [Fact]
     public void A_path_that_is_too_long_for_a_socket_is_told_with_its_limit()
     {
-        var longest = Of(new string('a', 103 - _folder.FullName.Length - 1));
+        var longest = Of(new string('a', 103 - _folder.FullPath.Length - 1));
         using (ListenSocket.Bind(longest, "--socket")) Assert.True(File.Exists(longest));
         var error = Assert.Throws<VolumeException>(() => ListenSocket.Bind(longest + "a", "--socket"));
         Assert.Equal($"the socket path {longest}a is longer than 103 bytes: choose a shorter --socket", error.Message);

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using VolumeManager.Commands;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Commands;
 
@@ -44,33 +42,22 @@ public sealed class ManagedPluginTests : IDisposable
     public async Task What_cannot_start_says_why_at_once_and_ends_when_it_is_told_to()
     {
         using var volman = VolmanProcess.Start(["serve", "--managed-plugin", "--socket", "relative"]);
-        Assert.StartsWith("volman: --socket is \"relative\"", await volman.StandardError.ReadLineAsync(), StringComparison.Ordinal);
-        Assert.False(volman.WaitForExit(500));
-        var clock = Stopwatch.StartNew();
-        await ShellCommand.RunAsync("kill", $"{volman.Id}");
-        await volman.WaitForExitAsync();
+        await volman.UntilLoggedAsync("volman: --socket is \"relative\"");
+        Assert.False(await Poll.HoldsWithinAsync(TimeSpan.FromSeconds(0.5), () => volman.HasExited));
+        volman.Signal(ProcessTable.SIGTERM);
         // By itself it would wait for 20 s.
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 19);
+        await volman.ExitAsync(TimeSpan.FromSeconds(19));
     }
 
     [Fact]
     public async Task Whose_mounts_would_not_be_seen_by_the_engine_ends_at_once_to_be_started_anew()
     {
-        var start = new ProcessStartInfo("unshare",
+        var ended = await Command.RunAsync(TimeSpan.FromSeconds(19), "unshare",
         [
             "--mount", "--propagation", "private", "dotnet", Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--managed-plugin", "--socket", _folder.Of("s"),
             "--admin-socket", _folder.Of("a"), "--state-dir", _folder.Of("state"), "--mount-root", _folder.Of("mnt"), "--data-root", _folder.Of("data"),
-        ])
-        {
-            UseShellExecute = false,
-            RedirectStandardError = true,
-        };
-        using var volman = Process.Start(start)!;
-        Assert.Contains("would not be seen by the engine", await volman.StandardError.ReadLineAsync(), StringComparison.Ordinal);
-        // What cannot start waits for 20 s, but for this one.
-        var clock = Stopwatch.StartNew();
-        await volman.WaitForExitAsync();
-        Assert.Equal(1, volman.ExitCode);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 19);
+        ]);
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains("would not be seen by the engine", ended.Errors, StringComparison.Ordinal);
     }
 }

@@ -1,4 +1,4 @@
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Clusters;
 using VolumeManager.Tests.Hosts;
 
@@ -7,14 +7,14 @@ namespace VolumeManager.Tests.Commands;
 /// <summary><c>volman migrate</c> as an operator runs it: what it says, and how it ends.</summary>
 public sealed class MigrateCommandTests : IDisposable
 {
-    readonly string _folder = Directory.CreateTempSubdirectory("volman-migrate-").FullName;
+    readonly ScratchFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
-    string State => Path.Combine(_folder, "state");
+    string State => _folder.Of("state");
 
     Task<VolmanProcess.Ended> MigrateAsync(string? database, params string[] more) => VolmanProcess.RunAsync(
-        ["migrate", "--state-dir", State, "--data-root", _folder + "/data", .. database is null ? Array.Empty<string>() : ["--database", database], .. more], null);
+        ["migrate", "--state-dir", State, "--data-root", _folder.FullPath + "/data", .. database is null ? Array.Empty<string>() : ["--database", database], .. more], null);
 
     [Fact]
     public async Task An_empty_database_gets_the_schema_and_a_second_time_there_is_nothing_to_do()
@@ -62,9 +62,9 @@ public sealed class MigrateCommandTests : IDisposable
     [Fact]
     public async Task A_wrong_password_is_told_and_no_password_is_shown()
     {
-        var rules = Path.Combine(_folder, "pg_hba.conf");
+        var rules = _folder.Of("pg_hba.conf");
         await File.WriteAllTextAsync(rules, "local all postgres trust\nlocal all all scram-sha-256\n");
-        await Linux.ShellCommand.RunAsync("chmod", "a+rx", _folder);
+        await Command.OutputOfAsync("chmod", "a+rx", _folder.FullPath);
         await using var server = await PostgresServer.StartNewAsync(PostgresOptions.Fast with { Settings = new Dictionary<string, string> { ["hba_file"] = rules } });
         await server.ExecuteAsync("CREATE ROLE owner LOGIN PASSWORD 'right'");
         await server.ExecuteAsync("CREATE DATABASE catalog OWNER owner");
@@ -72,7 +72,7 @@ public sealed class MigrateCommandTests : IDisposable
             $"the catalog's database catalog on {server.SocketDirectory} does not let volman in \\(password authentication failed for user \"owner\"\\): see to user, password and database .*",
             await MigrateAsync(server.ConnectionString("catalog", "owner", "Password=secret")));
 
-        var file = Path.Combine(_folder, "database");
+        var file = _folder.Of("database");
         await File.WriteAllTextAsync(file, server.ConnectionString("catalog", "owner", "Password=secret") + "\n");
         var variables = new Dictionary<string, string> { ["VOLMAN_DATABASE_FILE"] = file };
         VolmanProcess.AssertRefused(".*password authentication failed.*", await VolmanProcess.RunAsync(["migrate"], variables));

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Commands;
@@ -54,22 +53,20 @@ public sealed class ProgramTests
         await using var host = new TestHost();
         using var daemon = VolmanProcess.Start([.. Serve(host)[..^2], "--socket", host.Settings.Socket, "--log-format", "systemd"]);
         await ReadyAsync(host, daemon);
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
-        var lines = (await daemon.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Contains($"<6>Listening on {host.Settings.Socket}", lines);
-        Assert.All(lines, line => Assert.Matches("^<[2-7]>[A-Zwv]", line));
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
+        await daemon.TerminateAsync();
+        Assert.Contains($"<6>Listening on {host.Settings.Socket}", daemon.Log);
+        Assert.All(daemon.Log, line => Assert.Matches("^<[2-7]>[A-Zwv]", line));
     }
 
     [Fact]
     public async Task A_second_daemon_on_one_state_directory_is_refused_in_a_sentence_that_names_the_first()
     {
         await using var host = new TestHost();
-        await using var first = await DaemonProcess.StartAsync(host);
+        using var first = await DaemonProcess.StartAsync(host);
         var ended = await VolmanProcess.RunAsync([.. Serve(host), "--socket", host.Settings.Socket + "2"]);
         Assert.Equal(1, ended.ExitCode);
         Assert.Equal(
-            $"volman: another volman (process {first.Id}) uses the state directory {host.Settings.StateDirectory}: stop it, or give this one its own --state-dir\n", ended.Errors);
+            $"volman: another volman (process {first.Pid}) uses the state directory {host.Settings.StateDirectory}: stop it, or give this one its own --state-dir\n", ended.Errors);
         Assert.Empty(await host.Engine.ListAsync());
     }
 
@@ -88,7 +85,7 @@ public sealed class ProgramTests
     public async Task After_a_kill_it_starts_again_where_it_was()
     {
         await using var host = new TestHost();
-        await using (var killed = await DaemonProcess.StartAsync(host))
+        using (var killed = await DaemonProcess.StartAsync(host))
         {
             Assert.Equal("", await host.Engine.CreateAsync("v"));
             Assert.Equal("", await host.Engine.MountAsync("v", "x"));
@@ -96,7 +93,7 @@ public sealed class ProgramTests
         }
 
         Assert.True(Path.Exists(host.Settings.Socket));
-        await using var again = await DaemonProcess.StartAsync(host);
+        using var again = await DaemonProcess.StartAsync(host);
         Assert.Equal(["v"], await host.Engine.ListAsync());
         Assert.Equal("x=1", await host.MountRowsAsync("v"));
         Assert.Equal(["v"], host.KernelMounts());
@@ -109,14 +106,9 @@ public sealed class ProgramTests
         "serve", "--admin-socket", host.Settings.AdminSocket, "--state-dir", host.Settings.StateDirectory, "--mount-root", host.Settings.MountRoot, "--data-root", host.Settings.DataRoot, "--log-level", "critical",
     ];
 
-    internal static async Task ReadyAsync(TestHost host, Process daemon)
+    internal static async Task ReadyAsync(TestHost host, RunningProgram daemon)
     {
-        for (var deadline = DateTime.UtcNow.AddSeconds(60); !Path.Exists(host.Settings.Socket); await Task.Delay(20))
-        {
-            Assert.False(daemon.HasExited, "volman ended at its start");
-            Assert.True(DateTime.UtcNow < deadline, "no socket within 60 s");
-        }
-
+        await daemon.UntilAsync("makes its socket", () => Task.FromResult(Path.Exists(host.Settings.Socket)));
         await host.Engine.ListAsync();
     }
 }

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Commands;
 
@@ -22,22 +21,21 @@ public sealed class ServiceManagerTests
         Assert.Equal("WATCHDOG=1", await HearAsync(systemd));
         Assert.Equal("WATCHDOG=1", await HearAsync(systemd));
 
-        await ShellCommand.RunAsync("kill", "-STOP", $"{daemon.Id}");
+        daemon.Signal(ProcessTable.SIGSTOP);
         await Assert.ThrowsAsync<OperationCanceledException>(async () =>
         {
             // What was on its way when it was stopped is heard still.
             while (true) Assert.Equal("WATCHDOG=1", await HearAsync(systemd, TimeSpan.FromSeconds(4)));
         });
-        await ShellCommand.RunAsync("kill", "-CONT", $"{daemon.Id}");
+        daemon.Signal(ProcessTable.SIGCONT);
         Assert.Equal("WATCHDOG=1", await HearAsync(systemd));
 
-        await ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
+        daemon.Signal(ProcessTable.SIGTERM);
         string heard;
         do heard = await HearAsync(systemd);
         while (heard == "WATCHDOG=1");
         Assert.Equal("STOPPING=1", heard);
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
-        Assert.Equal(0, daemon.ExitCode);
+        Assert.Equal(0, await daemon.ExitAsync(TimeSpan.FromSeconds(15)));
     }
 
     static async Task<string> HearAsync(Socket systemd, TimeSpan? patience = null)

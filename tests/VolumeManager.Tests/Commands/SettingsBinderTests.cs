@@ -7,13 +7,13 @@ namespace VolumeManager.Tests.Commands;
 [Collection(WholeProcess.Name)]
 public sealed class SettingsBinderTests : IDisposable
 {
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-settings-");
+    readonly ScratchFolder _folder = new();
     readonly List<string> _set = [];
 
     public void Dispose()
     {
         foreach (var name in _set) Environment.SetEnvironmentVariable(name, null);
-        _folder.Delete(recursive: true);
+        _folder.Dispose();
     }
 
     void Set(string variable, string value)
@@ -25,7 +25,7 @@ public sealed class SettingsBinderTests : IDisposable
 
     string FileOf(string json)
     {
-        var path = Path.Combine(_folder.FullName, "volman.json");
+        var path = _folder.Of("volman.json");
         File.WriteAllText(path, json);
         return path;
     }
@@ -33,7 +33,7 @@ public sealed class SettingsBinderTests : IDisposable
     /// <summary>Binds as the command line does.</summary>
     static (Settings Settings, LogSettings Log) Bind(params string[] arguments)
     {
-        var command = new Command("serve");
+        var command = new RootCommand();
         var flags = SettingsBinder.AddFlags(command, [.. Setting.All.Select(s => s.Key)]);
         var parsed = command.Parse(arguments);
         Assert.Empty(parsed.Errors);
@@ -61,7 +61,7 @@ public sealed class SettingsBinderTests : IDisposable
     {
         Set("VOLMAN_CONFIG", FileOf("""{"host-name": "from-variable"}"""));
         Assert.Equal("from-variable", Bind().Settings.HostName);
-        var other = Path.Combine(_folder.FullName, "other.json");
+        var other = _folder.Of("other.json");
         File.WriteAllText(other, """{"host-name": "from-flag"}""");
         Assert.Equal("from-flag", Bind("--config", other).Settings.HostName);
     }
@@ -171,9 +171,9 @@ public sealed class SettingsBinderTests : IDisposable
         foreach (var (path, fault) in new[]
         {
             (FileOf(" \n"), "the file is empty: write the connection string into it"),
-            (_folder.FullName, "it is a directory: name a file that holds the connection string"),
-            (_folder.FullName + "/missing", "there is no such file: make it, with the connection string in it"),
-            (_folder.FullName + "/missing/too", "there is no such file: make it, with the connection string in it"),
+            (_folder.FullPath, "it is a directory: name a file that holds the connection string"),
+            (_folder.FullPath + "/missing", "there is no such file: make it, with the connection string in it"),
+            (_folder.FullPath + "/missing/too", "there is no such file: make it, with the connection string in it"),
         })
         {
             Assert.Equal($"--database-file is \"{path}\": {fault}", Refused("--database-file", path));
@@ -207,7 +207,7 @@ public sealed class SettingsBinderTests : IDisposable
     [Fact]
     public void A_named_file_that_is_missing_or_a_directory_is_a_fault()
     {
-        foreach (var path in new[] { _folder.FullName + "/missing.json", _folder.FullName })
+        foreach (var path in new[] { _folder.FullPath + "/missing.json", _folder.FullPath })
         {
             Assert.StartsWith($"the configuration file {path} cannot be read: ", Refused("--config", path), StringComparison.Ordinal);
         }

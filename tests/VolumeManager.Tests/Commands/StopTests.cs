@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using VolumeManager.Tests.Docker;
 using VolumeManager.Tests.Hosts;
 using static VolumeManager.Tests.Commands.ProgramTests;
 
@@ -16,9 +14,7 @@ public sealed class StopTests
         await ReadyAsync(host, daemon);
         Assert.Equal("", await host.Engine.CreateAsync("v"));
         Assert.Equal("", await host.Engine.MountAsync("v", "x"));
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
-        Assert.Equal(0, daemon.ExitCode);
+        Assert.Equal(0, await daemon.TerminateAsync());
         Assert.False(Path.Exists(host.Settings.Socket));
         // Running containers go on without their volume manager.
         Assert.Equal(["v"], host.KernelMounts());
@@ -31,17 +27,16 @@ public sealed class StopTests
         using var daemon = VolmanProcess.Start([.. Serve(host), "--socket", host.Settings.Socket]);
         await ReadyAsync(host, daemon);
         using var socket = await host.Engine.ConnectAsync();
-        var request = EngineClient.Request("/VolumeDriver.Create", """{"Name":"v"}""");
+        var request = PluginClient.Request("/VolumeDriver.Create", """{"Name":"v"}""");
         await socket.SendAsync(request.AsMemory(..^5));
         await Task.Delay(200);
-        await Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
+        daemon.Signal(ProcessTable.SIGTERM);
         // A managed plugin has ten seconds until it is killed.
         await Task.Delay(3500);
         Assert.False(daemon.HasExited, $"volman ended with {(daemon.HasExited ? daemon.ExitCode : 0)} while a request was under way");
         await socket.SendAsync(request.AsMemory(^5..));
-        Assert.Equal("", (await EngineClient.ReceiveAsync(socket)).Err);
-        await daemon.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(15)).Token);
-        Assert.Equal(0, daemon.ExitCode);
+        Assert.Equal("", (await PluginClient.ReceiveAsync(socket)).Err);
+        Assert.Equal(0, await daemon.ExitAsync(TimeSpan.FromSeconds(15)));
         Assert.True(Directory.Exists(host.DataOf("v")));
     }
 
@@ -53,17 +48,16 @@ public sealed class StopTests
         await ReadyAsync(host, daemon);
         string[] volumes = [.. Enumerable.Range(0, 20).Select(i => $"v{i:D2}")];
         foreach (var volume in volumes) Assert.Equal("", await host.Engine.CreateAsync(volume));
-        List<Process> busy = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Process.Start("/bin/sh", ["-c", "while :; do :; done"]))];
+        List<RunningProgram> busy = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new RunningProgram("loop", new("/bin/sh", ["-c", "while :; do :; done"])))];
         try
         {
             var mounts = Enumerable.Range(0, 400).Select(i => AnswerAsync(host, volumes[i % volumes.Length], $"id{i:D3}")).ToList();
             await Task.WhenAny(mounts);
-            await TerminateAsync(daemon);
+            daemon.Signal(ProcessTable.SIGTERM);
             await CheckEachAnsweredOrUndoneAsync(host, daemon, volumes, await Task.WhenAll(mounts));
         }
         finally
         {
-            foreach (var loop in busy) loop.Kill();
             foreach (var loop in busy) loop.Dispose();
         }
     }
@@ -82,7 +76,7 @@ public sealed class StopTests
         {
             mounts = [.. Enumerable.Range(0, 100).Select(i => AnswerAsync(host, volumes[i % volumes.Length], $"id{i:D3}"))];
             await Task.WhenAny(Task.WhenAll(mounts), Task.Delay(500));
-            await TerminateAsync(daemon);
+            daemon.Signal(ProcessTable.SIGTERM);
             await Task.WhenAny(Task.WhenAll(mounts), Task.Delay(Timings.Real.DrainTime + TimeSpan.FromSeconds(1)));
         }
 
@@ -92,10 +86,9 @@ public sealed class StopTests
     }
 
     /// <summary>Whoever was told of success has its mount, and nobody else has.</summary>
-    static async Task CheckEachAnsweredOrUndoneAsync(TestHost host, Process daemon, IEnumerable<string> volumes, IReadOnlyList<(string Volume, string Id, string? Answer)> answers)
+    static async Task CheckEachAnsweredOrUndoneAsync(TestHost host, RunningProgram daemon, IEnumerable<string> volumes, IReadOnlyList<(string Volume, string Id, string? Answer)> answers)
     {
-        await daemon.WaitForExitAsync(new CancellationTokenSource(Timings.Real.LongestStop).Token);
-        Assert.Equal(0, daemon.ExitCode);
+        Assert.Equal(0, await daemon.ExitAsync(Timings.Real.LongestStop));
         var mounted = answers.Where(a => a.Answer == "").ToLookup(a => a.Volume, a => a.Id + "=1", StringComparer.Ordinal);
         foreach (var volume in volumes) Assert.Equal(string.Join(' ', mounted[volume].Order(StringComparer.Ordinal)), await host.MountRowsAsync(volume));
         Assert.Equal(mounted.Select(m => m.Key).Order(StringComparer.Ordinal), host.KernelMounts());
@@ -114,6 +107,4 @@ public sealed class StopTests
             return (volume, id, null);
         }
     }
-
-    static Task TerminateAsync(Process daemon) => Linux.ShellCommand.RunAsync("kill", "-TERM", $"{daemon.Id}");
 }

@@ -1,5 +1,4 @@
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Commands;
 
@@ -14,7 +13,7 @@ public sealed class TerminalTests : IAsyncLifetime, IAsyncDisposable
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 
-    Task<string> OnTerminalAsync(string arguments, string before = "", string environment = "TERM=xterm-256color") => ShellCommand.RunAsync(
+    Task<string> OnTerminalAsync(string arguments, string before = "", string environment = "TERM=xterm-256color") => Command.OutputOfAsync(
         "sh", "-c", $"{before} env -u NO_COLOR {environment} VOLMAN_ADMIN_SOCKET={_host.Settings.AdminSocket} script -qec 'dotnet {Path.Combine(AppContext.BaseDirectory, "volman.dll")} {arguments}' /dev/null");
 
     Task<VolmanProcess.Ended> PipedAsync(params string[] arguments) => VolmanProcess.RunAsync([.. arguments, "--admin-socket", _host.Settings.AdminSocket], null);
@@ -31,7 +30,7 @@ public sealed class TerminalTests : IAsyncLifetime, IAsyncDisposable
     public async Task What_takes_long_shows_how_far_it_is_and_ends_in_a_sentence()
     {
         Assert.Equal("", await _host.Engine.CreateAsync("v"));
-        await ShellCommand.RunAsync("sh", "-ec", $"cd '{_host.DataOf("v")}'; for i in $(seq 6000); do : > f$i; done");
+        await Command.OutputOfAsync("sh", "-ec", $"cd '{_host.DataOf("v")}'; for i in $(seq 6000); do : > f$i; done");
         var seen = await OnTerminalAsync("volume clone v w", ": |");
         Assert.Matches("(copying|verifying) [0-9,]+( of [0-9,]+)? files", seen);
         Assert.Contains($"Volume w is at {_host.DataOf("w")}.", seen, StringComparison.Ordinal);

@@ -106,11 +106,11 @@ public sealed class TrashCommandTests(RunningHost running) : IClassFixture<Runni
         var emptied = await RunAsync("trash", "empty", "junk", "--yes");
         Assert.Equal((0, ""), (emptied.ExitCode, emptied.Errors));
         Assert.Matches("^The data of volume junk \\([0-9a-f-]{36}\\) is deleted, within minutes if .+\\.\n$", emptied.Output);
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("junk")).Contains("purge"), "junk is deleted");
+        await Poll.UntilAsync("junk is deleted", async () => (await _host.EventsAsync("junk")).Contains("purge"));
         Assert.True(Directory.Exists(_host.DataOf($".trash/treasure.{Guid.Parse(kept):N}")));
 
         Assert.Equal(0, (await RunAsync("trash", "empty", "--yes")).ExitCode);
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0), "the trash is empty");
+        await Poll.UntilAsync("the trash is empty", () => Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0);
         Assert.Equal(new VolmanProcess.Ended(0, "The trash is empty.\n", ""), await RunAsync("trash", "empty"));
     }
 
@@ -120,11 +120,11 @@ public sealed class TrashCommandTests(RunningHost running) : IClassFixture<Runni
         await MakeAndRemoveAsync("asked");
         var volman = $"dotnet {Path.Combine(AppContext.BaseDirectory, "volman.dll")} trash empty asked --admin-socket {_host.Settings.AdminSocket}";
         // script(1) gives it a terminal.
-        var refused = await Linux.ShellCommand.RunAsync("sh", "-c", $"echo n | script -qec '{volman}' /dev/null || true");
+        var refused = await Command.OutputOfAsync("sh", "-c", $"echo n | script -qec '{volman}' /dev/null || true");
         Assert.Contains("Delete the data of asked for good? [y/N]", refused, StringComparison.Ordinal);
         Assert.Contains("volman: nothing was deleted", refused, StringComparison.Ordinal);
         Assert.DoesNotContain("purge", await _host.EventsAsync("asked"));
-        Assert.Contains("is deleted, within minutes if", await Linux.ShellCommand.RunAsync("sh", "-c", $"echo y | script -qec '{volman}' /dev/null"), StringComparison.Ordinal);
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("asked")).Contains("purge"), "it is deleted");
+        Assert.Contains("is deleted, within minutes if", await Command.OutputOfAsync("sh", "-c", $"echo y | script -qec '{volman}' /dev/null"), StringComparison.Ordinal);
+        await Poll.UntilAsync("it is deleted", async () => (await _host.EventsAsync("asked")).Contains("purge"));
     }
 }

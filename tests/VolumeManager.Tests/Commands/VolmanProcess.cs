@@ -9,29 +9,22 @@ internal static class VolmanProcess
 
     /// <summary>Starts it and waits for nothing.</summary>
     /// <param name="variables">Set in its environment beside what is there.</param>
-    internal static Process Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var (name, value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
-        return Process.Start(start)!;
-    }
+    internal static RunningProgram Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null) => new("volman", StartInfo(arguments, variables));
 
     /// <summary>Runs it to its end.</summary>
     internal static Task<Ended> RunAsync(params string[] arguments) => RunAsync(arguments, null);
 
     internal static async Task<Ended> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables)
     {
-        using var process = Start(arguments, variables);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var errors = process.StandardError.ReadToEndAsync(deadline.Token);
-        var output = await process.StandardOutput.ReadToEndAsync(deadline.Token);
-        await process.WaitForExitAsync(deadline.Token);
-        return new Ended(process.ExitCode, output, await errors);
+        var command = await Command.RunAsync(StartInfo(arguments, variables), TimeSpan.FromSeconds(60));
+        return new Ended(command.ExitCode, command.StandardOutput, command.StandardError);
+    }
+
+    internal static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments]);
+        foreach (var (name, value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        return start;
     }
 
     /// <summary>It refused in one sentence on the error stream, said nothing else, and showed no password.</summary>

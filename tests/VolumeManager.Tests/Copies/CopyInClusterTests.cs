@@ -53,7 +53,7 @@ public class CopyInClusterTests
             CREATE TRIGGER delay BEFORE UPDATE ON volumes FOR EACH ROW WHEN (OLD.state = 'ready' AND NEW.state = 'restoring') EXECUTE FUNCTION delay()
             """);
         var moving = VolmanAsync(cluster[0], "volume", "move", "v", "--backend", "local");
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"), "the volume is being closed");
+        await Poll.UntilAsync("the volume is being closed", () => cluster.ScalarAsync<bool>("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"));
         await Task.Delay(500);
         await cluster.ExecuteAsync("UPDATE hosts SET last_seen_at = now(), lease_expires_at = now() WHERE name = 'host-1'");
         VolmanProcess.AssertRefused("volume v cannot be moved now, for host host-1 was not heard of since the volume was closed, .+", await moving);

@@ -25,7 +25,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
     {
         await _host.StopAsync();
         // .NET cannot delete names that are no text.
-        await ShellCommand.RunAsync("rm", "-rf", _host.Settings.DataRoot);
+        await Command.OutputOfAsync("rm", "-rf", _host.Settings.DataRoot);
         await _host.DisposeAsync();
     }
 
@@ -39,7 +39,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
     }
 
     /// <summary>All that a container can make.</summary>
-    internal static Task FillAsync(string directory) => ShellCommand.RunAsync("sh", "-ec", $"""
+    internal static Task FillAsync(string directory) => Command.OutputOfAsync("sh", "-ec", $"""
         cd '{directory}'
         mkdir -p a/b/c; echo one > a/one; ln a/one a/b/same; ln -s ../one a/b/link; ln -s /nowhere broken
         mkfifo pipe; mknod null c 1 3; truncate -s 10M sparse; printf x | dd of=sparse bs=1 seek=5000000 conv=notrunc 2>/dev/null
@@ -49,7 +49,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         """);
 
     /// <summary>A tree as other programs see it.</summary>
-    internal static async Task<string> SeenAsync(string directory) => await ShellCommand.RunAsync("sh", "-ec", $"""
+    internal static async Task<string> SeenAsync(string directory) => await Command.OutputOfAsync("sh", "-ec", $"""
         cd '{directory}'
         find . -printf '%P %y %m %U %G %s %T@ %l %n\0' | sort -z | tr '\0' '\n'
         find . -type f -print0 | sort -z | xargs -0 sha256sum
@@ -138,7 +138,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         Directory.CreateDirectory(_host.DataOf("old/deep"));
         Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
-        await using (await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside")))
+        using (await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside")))
         {
             Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
             Assert.Equal(0, await _host.CountMountRowsAsync());
@@ -179,7 +179,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
             /bin/cp "$@" && shift $(($# - 2)) && printf X | dd of="$2/f" bs=1 seek=2 conv=notrunc 2>/dev/null && touch -r "$1/f" "$2/f"
             """);
         File.SetUnixFileMode(programs + "/cp", UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        await using var daemon = await DaemonProcess.StartAsync(_host, variables: new() { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
+        using var daemon = await DaemonProcess.StartAsync(_host, variables: new() { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
         Directory.CreateDirectory(_host.DataOf("old/deep"));
         await File.WriteAllTextAsync(_host.DataOf("old/deep/f"), "data");
         Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
@@ -198,17 +198,17 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
     public async Task Attributes_that_only_root_sees_move_along()
     {
         Directory.CreateDirectory(_host.DataOf("old/deep/hiding"));
-        await ShellCommand.RunAsync("python3", "-c", $"import os; os.setxattr('{_host.DataOf("old/deep/hiding")}', 'trusted.overlay.opaque', b'y')");
+        await Command.OutputOfAsync("python3", "-c", $"import os; os.setxattr('{_host.DataOf("old/deep/hiding")}', 'trusted.overlay.opaque', b'y')");
         Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
         await DoneAsync("volume", "move", "v", "--backend", "local");
-        Assert.Equal("b'y'", await ShellCommand.RunAsync("python3", "-c", $"import os; print(os.getxattr('{_host.DataOf("v/hiding")}', 'trusted.overlay.opaque'))"));
+        Assert.Equal("b'y'", await Command.OutputOfAsync("python3", "-c", $"import os; print(os.getxattr('{_host.DataOf("v/hiding")}', 'trusted.overlay.opaque'))"));
     }
 
     [Fact]
     public async Task A_copy_that_fails_leaves_the_volume_as_it_was_and_nothing_of_itself()
     {
         using var folder = new ScratchFolder();
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", folder.Make("data"));
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", folder.Make("data"));
         await using var host = new TestHost("small", "", folder.Of("data"));
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("v"));
@@ -226,14 +226,13 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
     public async Task Who_stops_waiting_stops_the_copy_and_the_volume_can_be_used_again()
     {
         Assert.Equal("", await _host.Engine.CreateAsync("v"));
-        await ShellCommand.RunAsync("sh", "-ec", $"cd '{_host.DataOf("v")}'; for i in $(seq 20000); do : > f$i; done");
+        await Command.OutputOfAsync("sh", "-ec", $"cd '{_host.DataOf("v")}'; for i in $(seq 20000); do : > f$i; done");
         using var waiting = VolmanProcess.Start(["volume", "clone", "v", "w", "--admin-socket", _host.Settings.AdminSocket]);
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetDirectories(_host.DataOf(".trash"), "*.copying").Length > 0), "the copy has begun");
+        await Poll.UntilAsync("the copy has begun", () => Directory.GetDirectories(_host.DataOf(".trash"), "*.copying").Length > 0);
         Assert.Equal("volume v is being restored or copied: try again when that is done", await _host.Engine.MountAsync("v", "x"));
         Assert.Equal("volume v is being restored or copied by a host of the cluster at this moment: try again when that is done", await _host.Engine.RemoveAsync("v"));
-        waiting.Kill();
-        await waiting.WaitForExitAsync();
-        await TestHost.EventuallyAsync(async () => await _host.Engine.MountAsync("v", "x") == "", "the volume can be used again");
+        await waiting.KillAsync();
+        await Poll.UntilAsync("the volume can be used again", async () => await _host.Engine.MountAsync("v", "x") == "");
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
         Assert.Equal(["v"], await _host.Engine.ListAsync());
         await NothingIsLeftAsync();
@@ -268,12 +267,12 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         }
 
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => await _host.Engine.MountAsync("v", "x") == "", "the volume can be used again");
+        await Poll.UntilAsync("the volume can be used again", async () => await _host.Engine.MountAsync("v", "x") == "");
         Assert.Equal("data", await File.ReadAllTextAsync(_host.TargetOf("v") + "/f"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
         Assert.Equal(!isSwitched, Directory.Exists(_host.DataOf("old")));
         Assert.Equal(isSwitched, Directory.Exists(_host.DataOf("v")));
-        if (isSwitched) await TestHost.EventuallyAsync(async () => (await _host.Engine.ListAsync()).Count == 1, "the old place is in the trash");
+        if (isSwitched) await Poll.UntilAsync("the old place is in the trash", async () => (await _host.Engine.ListAsync()).Count == 1);
     }
 
     async Task NothingIsLeftAsync()

@@ -1,6 +1,5 @@
 using VolumeManager.Copies;
 using VolumeManager.Linux;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Copies;
 
@@ -13,7 +12,7 @@ public sealed class TreeComparisonTests : IDisposable
 
     async Task<string?> CompareAsync(string change)
     {
-        await ShellCommand.RunAsync("sh", "-ec", $$"""
+        await Command.OutputOfAsync("sh", "-ec", $$"""
             cd '{{_folder.FullPath}}'; mkdir a; cd a
             mkdir -p d/e; echo one > d/f; ln d/f d/g; ln -s f d/l; mkfifo p; mknod n c 1 3; : > empty; head -c 2500000 /dev/zero > big; echo t > tagged
             cp -a . ../b; cd ../b
@@ -49,7 +48,7 @@ public sealed class TreeComparisonTests : IDisposable
         Assert.Null(await CompareAsync("touch empty d/f; touch -hd 2001-01-01Z d/l; touch -d 2100-01-01Z d/e p . d"));
         const string Times = "find . -printf '%p %T@\n' | sort";
         Assert.Equal(
-            await ShellCommand.RunAsync("sh", "-ec", $"cd '{_folder.Of("a")}'; {Times}"), await ShellCommand.RunAsync("sh", "-ec", $"cd '{_folder.Of("b")}'; {Times}"));
+            await Command.OutputOfAsync("sh", "-ec", $"cd '{_folder.Of("a")}'; {Times}"), await Command.OutputOfAsync("sh", "-ec", $"cd '{_folder.Of("b")}'; {Times}"));
     }
 
     [Theory]
@@ -61,7 +60,7 @@ public sealed class TreeComparisonTests : IDisposable
     public async Task An_attribute_that_was_lost_is_found(string attribute, bool isFound)
     {
         Assert.Null(await CompareAsync("true"));
-        await ShellCommand.RunAsync("python3", "-c", $"import os; os.setxattr('{_folder.Of("a/tagged")}', '{attribute}', b'here')");
+        await Command.OutputOfAsync("python3", "-c", $"import os; os.setxattr('{_folder.Of("a/tagged")}', '{attribute}', b'here')");
         using var source = LibC.Open(null, _folder.Of("a"), LibC.O_RDONLY | LibC.O_DIRECTORY);
         using var copy = LibC.Open(null, _folder.Of("b"), LibC.O_RDONLY | LibC.O_DIRECTORY);
         Assert.Equal(

@@ -122,7 +122,7 @@ public sealed class AdoptTests(RunningHost running) : IClassFixture<RunningHost>
     public async Task A_disk_mounted_below_the_root_can_be_adopted_used_and_given_back()
     {
         var disk = Make("disk");
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", disk);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", disk);
         await File.WriteAllTextAsync(disk + "/f", "on the disk");
         Assert.Equal("", await _host.Engine.CreateAsync("on-disk", new { path = "disk" }));
         Assert.Equal("", await _host.Engine.MountAsync("on-disk", "x"));

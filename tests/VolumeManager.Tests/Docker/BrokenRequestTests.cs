@@ -45,7 +45,7 @@ public sealed class BrokenRequestTests(RunningHost running) : IClassFixture<Runn
     [InlineData("Unmount", """{"Name":"kept","ID":"x"}""")]
     public async Task A_request_that_was_cut_off_is_not_answered(string verb, string beginning)
     {
-        var request = EngineClient.Request("/VolumeDriver." + verb, beginning, contentLength: 50);
+        var request = PluginClient.Request("/VolumeDriver." + verb, beginning, contentLength: 50);
         Assert.True((await _host.Engine.SendAsync(request, halfClose: true)).Aborted);
     }
 

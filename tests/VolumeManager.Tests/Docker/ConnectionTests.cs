@@ -31,14 +31,14 @@ public sealed class ConnectionTests : IAsyncLifetime
     public async Task A_request_that_comes_in_small_pieces_is_understood()
     {
         using var socket = await _host.Engine.ConnectAsync();
-        var request = EngineClient.Request("/VolumeDriver.Create", """{"Name":"slow","Opts":{"mode":"0700","label.l":"é"}}""");
+        var request = PluginClient.Request("/VolumeDriver.Create", """{"Name":"slow","Opts":{"mode":"0700","label.l":"é"}}""");
         foreach (var piece in request.Chunk(7))
         {
             await socket.SendAsync(piece);
             await Task.Delay(5);
         }
 
-        Assert.Equal("", (await EngineClient.ReceiveAsync(socket)).Err);
+        Assert.Equal("", (await PluginClient.ReceiveAsync(socket)).Err);
         Assert.Equal("é", (await _host.Engine.GetAsync("slow")).Json.GetProperty("Volume").GetProperty("Status").GetProperty("Labels").GetProperty("l").GetString());
     }
 
@@ -49,7 +49,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         // The volume's lock is fair: this call comes when all those before it have had their turn.
         Assert.Equal("", await _host.Engine.MountAsync("v", "last"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "last"));
-        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "no caller that is gone holds the volume");
+        await Poll.UntilAsync("no caller that is gone holds the volume", async () => await _host.CountMountRowsAsync() == 0);
         Assert.Empty(_host.KernelMounts());
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
     }
@@ -61,7 +61,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         await using (await _host.LockCatalogAsync()) await CallAndGoAsync("Mount", ["stays", "x", "y"], stay: TimeSpan.FromMilliseconds(300));
         Assert.Equal("", await _host.Engine.MountAsync("v", "last"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "last"));
-        await TestHost.EventuallyAsync(async () => await _host.MountRowsAsync("v") == "stays=1", "only the caller that stays holds the volume, and once");
+        await Poll.UntilAsync("only the caller that stays holds the volume, and once", async () => await _host.MountRowsAsync("v") == "stays=1");
         Assert.Equal(["v"], _host.KernelMounts());
     }
 
@@ -71,7 +71,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         // The engine mounts again with the same id, or never comes back to it: what is not taken back now is never taken back.
         foreach (var id in new[] { "x", "y", "z" }) await _host.Engine.MountAsync("v", id);
         await using (await _host.LockCatalogAsync()) await CallAndGoAsync("Unmount", ["x", "y", "z"], stay: TimeSpan.FromMilliseconds(300));
-        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "every Unmount that was sent is done");
+        await Poll.UntilAsync("every Unmount that was sent is done", async () => await _host.CountMountRowsAsync() == 0);
         Assert.Empty(_host.KernelMounts());
     }
 
@@ -95,7 +95,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         foreach (var body in bodies)
         {
             callers.Add(await _host.Engine.ConnectAsync());
-            await callers[^1].SendAsync(EngineClient.Request("/VolumeDriver." + verb, body));
+            await callers[^1].SendAsync(PluginClient.Request("/VolumeDriver." + verb, body));
         }
 
         await Task.Delay(stay);

@@ -192,5 +192,5 @@ public sealed class CreateTests(RunningHost running) : IClassFixture<RunningHost
         (await _host.Engine.CallAsync("/VolumeDriver.Create", $$"""{"Name":{{JsonSerializer.Serialize(name)}},"Opts":{{options}}}""")).Err;
 
     /// <summary>Every path below the host's directory; SQLite's journal comes and goes.</summary>
-    Task<string> AllFilesAsync() => ShellCommand.RunAsync("find", Path.GetDirectoryName(_host.Settings.DataRoot)!, "-not", "-path", "*/state/*");
+    Task<string> AllFilesAsync() => Command.OutputOfAsync("find", Path.GetDirectoryName(_host.Settings.DataRoot)!, "-not", "-path", "*/state/*");
 }

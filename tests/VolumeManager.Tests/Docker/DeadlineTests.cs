@@ -29,23 +29,23 @@ public class DeadlineTests
     {
         await using var host = new TestHost();
         var data = host.Settings.DataRoot;
-        await ShellCommand.RunAsync("sh", "-ec", """mkdir "$0"; truncate -s 16M "$0.img"; mkfs.ext4 -q "$0.img"; mount -o loop "$0.img" "$0" """, data);
+        await Command.OutputOfAsync("sh", "-ec", """mkdir "$0"; truncate -s 16M "$0.img"; mkfs.ext4 -q "$0.img"; mount -o loop "$0.img" "$0" """, data);
         await host.StartAsync();
         foreach (var name in new[] { "v", "removed" }) Assert.Equal("", await host.Engine.CreateAsync(name));
         host.Settings = host.Settings with { CallDeadline = TimeSpan.FromSeconds(1) };
         await host.RestartAsync();
-        await ShellCommand.RunAsync("fsfreeze", "--freeze", data);
+        await Command.OutputOfAsync("fsfreeze", "--freeze", data);
         string[] answers;
         try
         {
             List<Task<string>> calls = [host.Engine.CreateAsync("new"), host.Engine.MountAsync("v", "x"), host.Engine.RemoveAsync("removed")];
-            await TestHost.EventuallyAsync(async () => await host.CountMountRowsAsync() == 1, "the Mount has claimed the volume, and waits for the disk");
+            await Poll.UntilAsync("the Mount has claimed the volume, and waits for the disk", async () => await host.CountMountRowsAsync() == 1);
             calls.Add(host.Engine.UnmountAsync("v", "x"));
             answers = await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(30));
         }
         finally
         {
-            await ShellCommand.RunAsync("fsfreeze", "--unfreeze", data);
+            await Command.OutputOfAsync("fsfreeze", "--unfreeze", data);
         }
 
         Assert.Equal(

@@ -22,19 +22,19 @@ public sealed class DescriptorTests
             {
                 var socket = await host.Engine.ConnectAsync();
                 clients.Add(socket);
-                await socket.SendAsync(EngineClient.Request("/VolumeDriver.Capabilities", "{}\n"));
-                Assert.Equal(200, (await EngineClient.ReceiveAsync(socket)).Status);
+                await socket.SendAsync(PluginClient.Request("/VolumeDriver.Capabilities", "{}\n"));
+                Assert.Equal(200, (await PluginClient.ReceiveAsync(socket)).Status);
             }
 
             // The client's own ends are of this process too.
-            await TestHost.EventuallyAsync(() => Task.FromResult(Open() - before <= Connections + 20), "the daemon has closed its ends");
+            await Poll.UntilAsync("the daemon has closed its ends", () => Open() - before <= Connections + 20);
         }
         finally
         {
             clients.ForEach(c => c.Dispose());
         }
 
-        await TestHost.EventuallyAsync(() => Task.FromResult(Open() - before <= 20), "nothing is left open");
+        await Poll.UntilAsync("nothing is left open", () => Open() - before <= 20);
     }
 
     static int Open() => Directory.GetFileSystemEntries("/proc/self/fd").Length;

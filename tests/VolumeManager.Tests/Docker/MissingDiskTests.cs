@@ -1,6 +1,5 @@
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Docker;
 
@@ -12,14 +11,14 @@ public sealed class MissingDiskTests : IAsyncLifetime, IAsyncDisposable
     async Task UseDiskAsync()
     {
         Directory.CreateDirectory(_host.Settings.DataRoot);
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "none", _host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "none", _host.Settings.DataRoot);
         await _host.StartAsync();
     }
 
     /// <summary>Hides the disk below an empty one, as nothing else may be unmounted that is in use.</summary>
-    Task<string> LoseDiskAsync() => ShellCommand.RunAsync("mount", "-t", "tmpfs", "none", _host.Settings.DataRoot);
+    Task<string> LoseDiskAsync() => Command.OutputOfAsync("mount", "-t", "tmpfs", "none", _host.Settings.DataRoot);
 
-    Task<string> FindDiskAsync() => ShellCommand.RunAsync("umount", _host.Settings.DataRoot);
+    Task<string> FindDiskAsync() => Command.OutputOfAsync("umount", _host.Settings.DataRoot);
 
     [Theory]
     [InlineData(false)]
@@ -58,7 +57,7 @@ public sealed class MissingDiskTests : IAsyncLifetime, IAsyncDisposable
         await Task.Delay(300);
         Assert.DoesNotContain("purge", await _host.EventsAsync("v"));
         await FindDiskAsync();
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("v")).Contains("purge"), "it is purged when the disk is back");
+        await Poll.UntilAsync("it is purged when the disk is back", async () => (await _host.EventsAsync("v")).Contains("purge"));
     }
 
     [Fact]

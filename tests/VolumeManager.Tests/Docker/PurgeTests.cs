@@ -45,37 +45,30 @@ public sealed class PurgeTests : IAsyncLifetime
     [Fact]
     public async Task What_containers_leave_behind_is_deleted_and_nothing_outside_is()
     {
-        var outside = Directory.CreateTempSubdirectory("volman-outside-");
-        try
-        {
-            await File.WriteAllTextAsync(Path.Combine(outside.FullName, "precious"), "data");
-            await RestartAsync(retention: TimeSpan.Zero);
-            Assert.Equal("", await _host.Engine.CreateAsync("v"));
-            // Nested deeper than open files or the stack would bear, names of all bytes, links, fifos, and what only root may enter.
-            const string script = """
-                cd "$0" || exit 1
-                ln -s "$1" link-to-directory; ln -s "$1/precious" link-to-file; ln -s / root; ln -s . self; ln -s missing dangling
-                : > "$(printf 'not-utf8-\377\376')"; mkdir "$(printf 'dir-\200\201')"; : > "$(printf 'dir-\200\201')/f"; : > "$(printf 'new\nline')"
-                mkfifo fifo; mkdir locked; : > locked/f; chmod 000 locked; : > -rf; : > ' '
-                i=0; while [ $i -lt 200 ]; do mkdir n; : > f; cd -P n || exit 1; i=$((i + 1)); done
-                """;
-            await ShellCommand.RunAsync("sh", "-c", script, _host.DataOf("v"), outside.FullName);
-            Assert.Equal("", await _host.Engine.RemoveAsync("v"));
-            await PurgedAsync();
-            Assert.Equal("data", await File.ReadAllTextAsync(Path.Combine(outside.FullName, "precious")));
-            Assert.Single(outside.GetFileSystemInfos());
-        }
-        finally
-        {
-            outside.Delete(recursive: true);
-        }
+        using var outside = new ScratchFolder();
+        await File.WriteAllTextAsync(outside.Of("precious"), "data");
+        await RestartAsync(retention: TimeSpan.Zero);
+        Assert.Equal("", await _host.Engine.CreateAsync("v"));
+        // Nested deeper than open files or the stack would bear, names of all bytes, links, fifos, and what only root may enter.
+        const string script = """
+            cd "$0" || exit 1
+            ln -s "$1" link-to-directory; ln -s "$1/precious" link-to-file; ln -s / root; ln -s . self; ln -s missing dangling
+            : > "$(printf 'not-utf8-\377\376')"; mkdir "$(printf 'dir-\200\201')"; : > "$(printf 'dir-\200\201')/f"; : > "$(printf 'new\nline')"
+            mkfifo fifo; mkdir locked; : > locked/f; chmod 000 locked; : > -rf; : > ' '
+            i=0; while [ $i -lt 200 ]; do mkdir n; : > f; cd -P n || exit 1; i=$((i + 1)); done
+            """;
+        await Command.OutputOfAsync("sh", "-c", script, _host.DataOf("v"), outside.FullPath);
+        Assert.Equal("", await _host.Engine.RemoveAsync("v"));
+        await PurgedAsync();
+        Assert.Equal("data", await File.ReadAllTextAsync(outside.Of("precious")));
+        Assert.Single(Directory.GetFileSystemEntries(outside.FullPath));
     }
 
     [Fact]
     public async Task A_purge_is_resumed_after_a_restart()
     {
         Assert.Equal("", await _host.Engine.CreateAsync("v", new Dictionary<string, string> { ["on-remove"] = "delete" }));
-        await ShellCommand.RunAsync("sh", "-c", """cd "$0" && mkdir a b c && seq -f 'a/%g' 5000 | xargs touch && seq -f 'b/%g' 5000 | xargs touch""", _host.DataOf("v"));
+        await Command.OutputOfAsync("sh", "-c", """cd "$0" && mkdir a b c && seq -f 'a/%g' 5000 | xargs touch && seq -f 'b/%g' 5000 | xargs touch""", _host.DataOf("v"));
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
         await _host.StopAsync();
         await _host.StartAsync();
@@ -119,7 +112,7 @@ public sealed class PurgeTests : IAsyncLifetime
         await RestartAsync(TimeSpan.Zero);
         await Task.Delay(500);
         Assert.Equal("data", await File.ReadAllTextAsync(other + "/precious"));
-        await ShellCommand.RunAsync("umount", below);
+        await Command.OutputOfAsync("umount", below);
         await PurgedAsync();
         Assert.Equal("data", await File.ReadAllTextAsync(other + "/precious"));
     }
@@ -132,7 +125,7 @@ public sealed class PurgeTests : IAsyncLifetime
         await File.WriteAllTextAsync(_host.DataOf("kept") + "/f", "data");
         Directory.CreateDirectory(_host.DataOf(".trash/not-ours"));
         await MakeAndRemoveAsync("v", "delete");
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("v")).Contains("purge"), "v is purged");
+        await Poll.UntilAsync("v is purged", async () => (await _host.EventsAsync("v")).Contains("purge"));
         Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf("kept") + "/f"));
         Assert.True(Directory.Exists(_host.DataOf(".trash/not-ours")));
     }
@@ -151,11 +144,9 @@ public sealed class PurgeTests : IAsyncLifetime
         Assert.False(Directory.Exists(_host.DataOf(name)));
     }
 
-    Task PurgedAsync() => TestHost.EventuallyAsync(
-        async () =>
-        {
-            await using var db = _host.OpenCatalog();
-            return Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0 && !await db.Volumes.AnyAsync(v => v.State != VolumeState.Gone);
-        },
-        "the trash is gone and its rows say so");
+    Task PurgedAsync() => Poll.UntilAsync("the trash is gone and its rows say so", async () =>
+    {
+        await using var db = _host.OpenCatalog();
+        return Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0 && !await db.Volumes.AnyAsync(v => v.State != VolumeState.Gone);
+    });
 }

@@ -62,7 +62,7 @@ public sealed partial class ReadTests : IAsyncLifetime
         var before = (await _host.Engine.GetAsync("v")).Body;
         await _host.RestartAsync();
         // Whether the size is enforced is found out in the background.
-        await TestHost.EventuallyAsync(async () => !(await _host.Engine.GetAsync("v")).Body.Contains("unknown: ", StringComparison.Ordinal), "all is known again");
+        await Poll.UntilAsync("all is known again", async () => !(await _host.Engine.GetAsync("v")).Body.Contains("unknown: ", StringComparison.Ordinal));
         Assert.Equal(before, (await _host.Engine.GetAsync("v")).Body);
     }
 

@@ -80,7 +80,7 @@ public sealed class RemoveTests : IAsyncLifetime
         Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf("v") + "/f"));
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
-        await ShellCommand.RunAsync("umount", below);
+        await Command.OutputOfAsync("umount", below);
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
     }
 
@@ -100,7 +100,7 @@ public sealed class RemoveTests : IAsyncLifetime
         finally
         {
             var at = Directory.Exists(below) ? below : Path.Combine(Trashed("v"), name);
-            await ShellCommand.RunAsync("umount", at);
+            await Command.OutputOfAsync("umount", at);
         }
     }
 
@@ -110,7 +110,7 @@ public sealed class RemoveTests : IAsyncLifetime
         var elsewhere = Directory.CreateDirectory(_host.DataOf("elsewhere")).FullName;
         await ShellCommand.BindAsync(_host.DataOf("v"), elsewhere);
         Assert.Contains("a container or another mount still has " + _host.DataOf("v"), await _host.Engine.RemoveAsync("v"), StringComparison.Ordinal);
-        await ShellCommand.RunAsync("umount", elsewhere);
+        await Command.OutputOfAsync("umount", elsewhere);
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
     }
 
@@ -144,7 +144,7 @@ public sealed class RemoveTests : IAsyncLifetime
     {
         await BreakOffRemovalAsync(renamed);
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => (await _host.Engine.GetAsync("v")).Err == "no such volume", "the removal is finished");
+        await Poll.UntilAsync("the removal is finished", async () => (await _host.Engine.GetAsync("v")).Err == "no such volume");
         Assert.Equal("data", await File.ReadAllTextAsync(Trashed("v") + "/f"));
         await using var db = _host.OpenCatalog();
         Assert.Equal(VolumeState.Trashed, (await db.Volumes.AsNoTracking().SingleAsync()).State);
@@ -161,12 +161,12 @@ public sealed class RemoveTests : IAsyncLifetime
 
         // Sent as soon as the socket is there, before the reconciler has come to all of them.
         var starting = _host.StartAsync();
-        await TestHost.EventuallyAsync(() => Task.FromResult(File.Exists(_host.Settings.Socket)), "the socket is there");
+        await Poll.UntilAsync("the socket is there", () => File.Exists(_host.Settings.Socket));
         Assert.All(await Task.WhenAll(names.Select(name => _host.Engine.CreateAsync(name))), error => Assert.Equal("", error));
         await starting;
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetDirectories(_host.DataOf(".trash")).Length >= 51), "all that was cut off is in the trash");
-        await TestHost.EventuallyAsync(
-            async () => names.Order(StringComparer.Ordinal).SequenceEqual(await _host.Engine.ListAsync()), "what was created anew is listed, and nothing else");
+        await Poll.UntilAsync("all that was cut off is in the trash", () => Directory.GetDirectories(_host.DataOf(".trash")).Length >= 51);
+        await Poll.UntilAsync(
+            "what was created anew is listed, and nothing else", async () => names.Order(StringComparer.Ordinal).SequenceEqual(await _host.Engine.ListAsync()));
     }
 
     [Fact]
@@ -176,7 +176,7 @@ public sealed class RemoveTests : IAsyncLifetime
         await _host.StopAsync();
         await using (var db = _host.OpenCatalog()) await db.Database.ExecuteSqlAsync($"UPDATE volumes SET state = 'removing' WHERE name = 'r'");
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => (await _host.Engine.GetAsync("r")).Err == "no such volume", "the removal is finished");
+        await Poll.UntilAsync("the removal is finished", async () => (await _host.Engine.GetAsync("r")).Err == "no such volume");
         Assert.True(Directory.Exists(_host.DataOf("r")));
     }
 

@@ -13,14 +13,14 @@ public sealed class SizeTests
     public async Task Without_quotas_a_volume_is_what_it_always_was_and_Status_says_so()
     {
         using var folder = new ScratchFolder();
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", folder.Make("data"));
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", folder.Make("data"));
         await using var host = new TestHost("test-host", "", folder.Of("data"));
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("v", s_limited));
         var why = $"no: the file system of {folder.Of("data")} has no project quotas; use XFS or ext4, mounted with prjquota";
         Assert.Equal(why, await EnforcedAsync(host, "v"));
         await host.RestartAsync();
-        await TestHost.EventuallyAsync(async () => await EnforcedAsync(host, "v") == why, "the pass after the start finds it out");
+        await Poll.UntilAsync("the pass after the start finds it out", async () => await EnforcedAsync(host, "v") == why);
         Assert.Equal("", await host.Engine.MountAsync("v", "x"));
         await File.WriteAllBytesAsync(host.TargetOf("v") + "/f", new byte[8 << 20]);
         Assert.Equal("", await host.Engine.UnmountAsync("v", "x"));
@@ -70,14 +70,14 @@ public sealed class SizeTests
         Assert.Equal("yes", await EnforcedAsync(host, "v"));
         await host.Engine.MountAsync("v", "x");
         await host.RestartAsync();
-        await TestHost.EventuallyAsync(async () => await EnforcedAsync(host, "v") == "yes", "the pass after the start finds it out");
+        await Poll.UntilAsync("the pass after the start finds it out", async () => await EnforcedAsync(host, "v") == "yes");
         Assert.InRange(await QuotaDisk.FillAsync(host.TargetOf("v") + "/f"), 3 << 20, 4 << 20);
         using var directory = LibC.Open(null, host.DataOf("v"), LibC.O_RDONLY | LibC.O_DIRECTORY);
         var id = ProjectQuota.ProjectOf(directory).Id;
         Assert.Equal(4 << 20, ProjectQuota.UsageOf(directory, id).Limit);
         await host.Engine.UnmountAsync("v", "x");
         Assert.Equal("", await host.Engine.RemoveAsync("v"));
-        await TestHost.EventuallyAsync(() => Task.FromResult(ProjectQuota.UsageOf(directory, id).Limit == 0), "the limit is gone with the data");
+        await Poll.UntilAsync("the limit is gone with the data", () => ProjectQuota.UsageOf(directory, id).Limit == 0);
     }
 
     static async Task<string?> EnforcedAsync(TestHost host, string volume) =>

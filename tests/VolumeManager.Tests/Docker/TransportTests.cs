@@ -11,7 +11,7 @@ public sealed class TransportTests(RunningHost running) : IClassFixture<RunningH
 
     static readonly string?[] Accepts =
     [
-        "application/vnd.docker.plugins.v1+json", "application/vnd.docker.plugins.v1.1+json", EngineClient.Accept, "*/*", null,
+        "application/vnd.docker.plugins.v1+json", "application/vnd.docker.plugins.v1.1+json", PluginClient.Accept, "*/*", null,
     ];
 
     public static TheoryData<string, string?> Calls => new()
@@ -58,10 +58,10 @@ public sealed class TransportTests(RunningHost running) : IClassFixture<RunningH
     public async Task Accept_and_Host_change_nothing(string path, string? body)
     {
         var expected = (await _host.Engine.CallAsync(path, body)).Body;
-        foreach (var accept in Accepts) Assert.Equal(expected, (await _host.Engine.SendAsync(EngineClient.Request(path, body, accept: accept))).Body);
+        foreach (var accept in Accepts) Assert.Equal(expected, (await _host.Engine.SendAsync(PluginClient.Request(path, body, accept: accept))).Body);
         foreach (var name in new[] { "", "x:1", "localhost", "a.b.c:65535" })
         {
-            var reply = await _host.Engine.SendAsync(EngineClient.Request(path, body, host: name));
+            var reply = await _host.Engine.SendAsync(PluginClient.Request(path, body, host: name));
             Assert.Equal(200, reply.Status);
             Assert.Equal(expected, reply.Body);
         }
@@ -99,7 +99,7 @@ public sealed class TransportTests(RunningHost running) : IClassFixture<RunningH
     [InlineData("PUT", "/VolumeDriver.Create", 405)]
     public async Task What_is_not_of_the_protocol_is_refused_at_once(string method, string path, int status)
     {
-        var reply = await _host.Engine.SendAsync(EngineClient.Request(path, """{"Name":"kept"}""", method));
+        var reply = await _host.Engine.SendAsync(PluginClient.Request(path, """{"Name":"kept"}""", method));
         Assert.Equal(status, reply.Status);
         Assert.Equal("", reply.Body);
     }
@@ -130,14 +130,14 @@ public sealed class TransportTests(RunningHost running) : IClassFixture<RunningH
         using var socket = await _host.Engine.ConnectAsync();
         try
         {
-            await socket.SendAsync(EngineClient.Request("/VolumeDriver.Create", body));
+            await socket.SendAsync(PluginClient.Request("/VolumeDriver.Create", body));
         }
         catch (System.Net.Sockets.SocketException)
         {
             // It has heard enough, and its answer is here.
         }
 
-        var reply = await EngineClient.ReceiveAsync(socket);
+        var reply = await PluginClient.ReceiveAsync(socket);
         Assert.Equal(200, reply.Status);
         Assert.Contains("the request is longer than 4194304 bytes", reply.Err, StringComparison.Ordinal);
         Assert.DoesNotContain("too-long", await _host.Engine.ListAsync());

@@ -10,7 +10,7 @@ public sealed class UnseenEngineTests
     public async Task What_a_daemon_cannot_see_it_takes_for_held()
     {
         await using var host = new TestHost();
-        await using var daemon = await DaemonProcess.StartContainedAsync(host);
+        using var daemon = await DaemonProcess.StartContainedAsync(host);
         Assert.Equal("", await host.Engine.CreateAsync("v"));
         Assert.Contains("the engine's processes cannot be seen from here", await host.Engine.RemoveAsync("v"), StringComparison.Ordinal);
         Assert.Equal("", (await host.Engine.GetAsync("v")).Err);

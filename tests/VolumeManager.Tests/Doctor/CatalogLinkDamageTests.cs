@@ -1,6 +1,5 @@
 using VolumeManager.Catalog;
 using VolumeManager.Tests.Clusters;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Doctor;
 
@@ -40,7 +39,7 @@ public sealed class CatalogLinkDamageTests
         await cluster[0].TellsAsync("events-untold", "warning", $"the catalog has not heard 1103 events of this host although it is in touch", "see volman's log for what the database refuses");
 
         await cluster.ExecuteAsync("DROP TRIGGER refuse ON events");
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>("SELECT count(*) = 1103 FROM events WHERE caller_id = 'kept'"), "all are told");
+        await Poll.UntilAsync("all are told", () => cluster.ScalarAsync<bool>("SELECT count(*) = 1103 FROM events WHERE caller_id = 'kept'"));
         Assert.Empty(await cluster[0].DiagnoseAsync());
 
         // As after a long outage.

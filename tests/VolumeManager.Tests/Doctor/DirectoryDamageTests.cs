@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Doctor;
 
@@ -139,10 +138,10 @@ public sealed class DirectoryDamageTests : IAsyncLifetime
     [Fact]
     public async Task A_disk_that_is_read_only_is_told()
     {
-        await ShellCommand.RunAsync("mount", "--bind", Host.Settings.DataRoot, Host.Settings.DataRoot);
-        await ShellCommand.RunAsync("mount", "-o", "remount,bind,ro", Host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "--bind", Host.Settings.DataRoot, Host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-o", "remount,bind,ro", Host.Settings.DataRoot);
         await Host.TellsAsync("export-unwritable", "error", $"volumes cannot be made in {Host.Settings.DataRoot} with the owners that they should have (mkdir ", $"see to {Host.Settings.DataRoot}, then try again");
-        await ShellCommand.RunAsync("umount", Host.Settings.DataRoot);
+        await Command.OutputOfAsync("umount", Host.Settings.DataRoot);
         Assert.Empty(await Host.DiagnoseAsync());
         Assert.Empty(Directory.GetDirectories(Host.Settings.DataRoot, ".volman-*"));
     }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using VolumeManager.Catalog;
 using VolumeManager.Tests.Commands;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Doctor;
 
@@ -37,7 +36,7 @@ public sealed class DoctorCommandTests : IAsyncLifetime
     [Fact]
     public async Task What_is_wrong_is_exit_code_3_until_it_is_repaired()
     {
-        await ShellCommand.RunAsync("umount", Host.TargetOf("v"));
+        await Command.OutputOfAsync("umount", Host.TargetOf("v"));
         var ended = await RunAsync("--ignore", "engine-unreachable", "socket-elsewhere");
         Assert.Equal((3, ""), (ended.ExitCode, ended.Errors));
         Assert.Equal(

@@ -63,7 +63,7 @@ public sealed class EngineDamageTests : IAsyncLifetime
         Host.Settings = Host.Settings with { EngineGrace = TimeSpan.FromSeconds(3) };
         await Host.StartAsync();
         Engine.Containers[0] = ("web", "exited", "v", "v");
-        await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "claim-unused"), "the claim is old");
+        await Poll.UntilAsync("the claim is old", async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "claim-unused"));
         Assert.Equal("", await Host.Engine.MountAsync("v", "x"));
         Assert.Empty((await Host.RepairAsync("""{"codes": ["claim-unused"], "consent": true}""")).Repaired);
         Assert.Equal("x=2", await Host.MountRowsAsync("v"));
@@ -74,8 +74,8 @@ public sealed class EngineDamageTests : IAsyncLifetime
     public async Task One_that_a_container_holds_is_none_of_those()
     {
         Engine.Containers.Clear();
-        using var folder = new Linux.ScratchFolder();
-        await using var container = await Mounts.HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
+        using var folder = new ScratchFolder();
+        using var container = await Mounts.HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
         Assert.Empty(await Host.DiagnoseAsync());
     }
 

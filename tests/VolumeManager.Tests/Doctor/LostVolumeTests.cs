@@ -1,6 +1,5 @@
 using VolumeManager.Tests.Admin;
 using VolumeManager.Tests.Clusters;
-using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Mounts;
 
 namespace VolumeManager.Tests.Doctor;
@@ -15,13 +14,13 @@ public sealed class LostVolumeTests
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v", new Dictionary<string, string> { ["access"] = "single-host" }));
         Assert.Equal("", await cluster[0].Engine.MountAsync("v", "x"));
         await cluster[1].Engine.ListAsync();
-        await using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), cluster[0].Settings.StateDirectory + "/inside"))
+        using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), cluster[0].Settings.StateDirectory + "/inside"))
         {
             await cluster.CutAsync(0);
             await cluster.ExpireLeaseAsync(0, "31 seconds");
             Assert.Equal("", await cluster[1].Engine.MountAsync("v", "y"));
             await cluster.HealAsync(0);
-            await TestHost.EventuallyAsync(() => Task.FromResult(cluster[0].KernelMounts().Count == 0), "it is mounted for nobody new here");
+            await Poll.UntilAsync("it is mounted for nobody new here", () => cluster[0].KernelMounts().Count == 0);
             // The hosts of this cluster share one kernel, where the mount of the other looks like a container's.
             await cluster[1].StopAsync();
             cluster[1].UnmountAll();
@@ -47,7 +46,7 @@ public sealed class LostVolumeTests
         await File.WriteAllTextAsync(cluster[0].TargetOf("v") + "/f", "data");
         await cluster.RemoveElsewhereAsync("v");
         await cluster.HealAsync(0);
-        await using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), cluster[0].Settings.StateDirectory + "/inside"))
+        using (await HoldingProcess.StartAsync(cluster[0].TargetOf("v"), cluster[0].Settings.StateDirectory + "/inside"))
         {
             await cluster[0].TellsAsync("volume-removed", "error", "volume v was removed on another host while containers of this host use it", "then restore the volume with volman volume restore");
             Assert.Equal("data", await File.ReadAllTextAsync(cluster[0].TargetOf("v") + "/f"));

@@ -1,6 +1,5 @@
 using VolumeManager.Linux;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 using VolumeManager.Tests.Mounts;
 
 namespace VolumeManager.Tests.Doctor;
@@ -25,7 +24,7 @@ public sealed class MountDamageTests : IAsyncLifetime
     public async Task Unmounted_and_used_by_nobody_the_claims_are_dropped()
     {
         Assert.Equal("", await Host.Engine.MountAsync("v", "y"));
-        await ShellCommand.RunAsync("umount", Host.TargetOf("v"));
+        await Command.OutputOfAsync("umount", Host.TargetOf("v"));
         await Host.HealsAsync("mount-missing", "error", $"volume v is claimed by 2 callers of this host, but is not mounted at {Host.TargetOf("v")}", "drops the claims, for no container uses it");
         Assert.Equal("", await Host.MountRowsAsync("v"));
         Assert.Equal(2, (await Host.EventsAsync("v")).Count(e => e == "reclaim"));
@@ -35,8 +34,8 @@ public sealed class MountDamageTests : IAsyncLifetime
     public async Task Unmounted_and_used_by_a_container_it_is_mounted_again()
     {
         using var folder = new ScratchFolder();
-        await using var container = await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
-        await ShellCommand.RunAsync("umount", Host.TargetOf("v"));
+        using var container = await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
+        await Command.OutputOfAsync("umount", Host.TargetOf("v"));
         await Host.HealsAsync("mount-missing", "error", "is not mounted at", "mounts it again, for a container uses it");
         Assert.Equal(["v"], Host.KernelMounts());
         Assert.Equal("data", await File.ReadAllTextAsync(Host.TargetOf("v") + "/f"));
@@ -69,8 +68,8 @@ public sealed class MountDamageTests : IAsyncLifetime
     public async Task Another_directory_in_the_place_of_the_volumes_own_is_replaced()
     {
         using var folder = new ScratchFolder();
-        await ShellCommand.RunAsync("mount", "--bind", folder.Make("other"), Host.TargetOf("v"));
-        await ShellCommand.RunAsync("mount", "-o", "remount,bind,nosuid,nodev", Host.TargetOf("v"));
+        await Command.OutputOfAsync("mount", "--bind", folder.Make("other"), Host.TargetOf("v"));
+        await Command.OutputOfAsync("mount", "-o", "remount,bind,nosuid,nodev", Host.TargetOf("v"));
         await Host.HealsAsync("mount-wrong", "error", $"what is mounted at {Host.TargetOf("v")} is not the directory of volume v", "mounts the volume's directory instead");
         Assert.Equal(["v"], Host.KernelMounts());
         Assert.Equal("data", await File.ReadAllTextAsync(Host.TargetOf("v") + "/f"));
@@ -81,8 +80,8 @@ public sealed class MountDamageTests : IAsyncLifetime
     public async Task Nothing_is_unmounted_under_a_container_that_has_it()
     {
         using var folder = new ScratchFolder();
-        await ShellCommand.RunAsync("mount", "--bind", folder.Make("other"), Host.TargetOf("v"));
-        await using (await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at")))
+        await Command.OutputOfAsync("mount", "--bind", folder.Make("other"), Host.TargetOf("v"));
+        using (await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at")))
         {
             var (repaired, left) = await Host.RepairAsync();
             Assert.Empty(repaired);
@@ -97,7 +96,7 @@ public sealed class MountDamageTests : IAsyncLifetime
     [Fact]
     public async Task A_mount_that_allows_too_much_is_put_right()
     {
-        await ShellCommand.RunAsync("mount", "-o", "remount,bind,suid,dev", Host.TargetOf("v"));
+        await Command.OutputOfAsync("mount", "-o", "remount,bind,suid,dev", Host.TargetOf("v"));
         await Host.HealsAsync("mount-flags", "error", "the mount of volume v lacks nosuid or nodev", "gives it the flags");
         Assert.True(Mounter.HasFlags(MountInfo.Read().Last(m => m.MountPoint == Host.TargetOf("v")).Options, readOnly: false));
     }
@@ -124,7 +123,7 @@ public sealed class MountDamageTests : IAsyncLifetime
     public async Task A_container_of_which_the_catalog_knows_nothing_is_told()
     {
         using var folder = new ScratchFolder();
-        await using var container = await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
+        using var container = await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at"));
         Assert.Equal("", await Host.Engine.UnmountAsync("v", "x"));
         await Host.TellsAsync("use-unclaimed", "warning", $"has {Host.DataOf("v")}, but no caller claims volume v", "stop the container");
     }
@@ -137,7 +136,7 @@ public sealed class MountDamageTests : IAsyncLifetime
         Host.Settings = Host.Settings with { EngineGrace = TimeSpan.FromSeconds(2), ReconcileInterval = TimeSpan.FromHours(1) };
         await Host.StartAsync();
         using var folder = new ScratchFolder();
-        await using (await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at")))
+        using (await HoldingProcess.StartAsync(Host.TargetOf("v"), folder.Of("at")))
         {
             await Host.Engine.ActivateAsync();
             await Task.Delay(3000);
@@ -152,6 +151,6 @@ public sealed class MountDamageTests : IAsyncLifetime
     static async Task MountAsync(string place)
     {
         Directory.CreateDirectory(place);
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "none", place);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "none", place);
     }
 }

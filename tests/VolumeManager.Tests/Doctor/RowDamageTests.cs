@@ -91,7 +91,7 @@ public sealed class RowDamageTests : IAsyncLifetime
 
         // In a cluster the host hears of that by asking, for the row is younger than the last heartbeat: what it sees then is no difference any more.
         if (!TestHost.IsGlobal) Assert.Equal("volume-differs", Assert.Single((await Host.RepairAsync()).Repaired).Code);
-        else await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "removal-unfinished"), "it is found");
+        else await Poll.UntilAsync("it is found", async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "removal-unfinished"));
         var unfinished = await Host.FindOneAsync("removal-unfinished", "warning");
         Assert.StartsWith("volume w has been removing since ", unfinished.Problem, StringComparison.Ordinal);
         var (repaired, left) = await Host.RepairAsync();
@@ -118,7 +118,7 @@ public sealed class RowDamageTests : IAsyncLifetime
 
         // As with a removal.
         if (!TestHost.IsGlobal) Assert.Equal("volume-differs", Assert.Single((await Host.RepairAsync()).Repaired).Code);
-        else await TestHost.EventuallyAsync(async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "restore-unfinished"), "it is found");
+        else await Poll.UntilAsync("it is found", async () => (await Host.DiagnoseAsync()).Any(f => f.Code == "restore-unfinished"));
         await Host.HealsAsync("restore-unfinished", "warning", "volume w has been restoring since ", "takes it to its end");
         Assert.Equal("", await Host.Engine.MountAsync("w", "x"));
         Assert.Equal("data", await File.ReadAllTextAsync(Host.TargetOf("w") + "/f"));

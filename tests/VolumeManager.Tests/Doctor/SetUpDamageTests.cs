@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using VolumeManager.Catalog;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Doctor;
 
@@ -52,7 +51,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
         var path = Path.Combine(Path.GetDirectoryName(Host.Settings.Socket)!, "dead.sock");
         using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)) socket.Bind(new UnixDomainSocketEndPoint(path));
         // The framework deletes the file of a socket that it closes, as a program that is killed does not.
-        if (!File.Exists(path)) await ShellCommand.RunAsync("python3", "-c", $"import socket; socket.socket(socket.AF_UNIX).bind('{path}')");
+        if (!File.Exists(path)) await Command.OutputOfAsync("python3", "-c", $"import socket; socket.socket(socket.AF_UNIX).bind('{path}')");
         await Host.TellsAsync("socket-dead", "warning", $"nobody answers at {path}", "remove the file");
     }
 
@@ -62,7 +61,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
         using var folder = new ScratchFolder();
         await using var host = new TestHost();
         host.Settings = host.Settings with { DataRoot = folder.Make("small") };
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "-o", "size=4m", "none", host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=4m", "none", host.Settings.DataRoot);
         await host.StartAsync();
         Assert.Empty(await host.DiagnoseAsync());
         Assert.Equal("", await host.Engine.CreateAsync("big"));
@@ -145,7 +144,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
         using var folder = new ScratchFolder();
         await using var host = new TestHost();
         host.Settings = host.Settings with { DataRoot = folder.Make("data") };
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "none", host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "none", host.Settings.DataRoot);
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("v", new Dictionary<string, string> { ["size"] = "4M" }));
         await host.TellsAsync("size-unenforced", "note", "the size of volume v is not enforced", $"the file system of {host.Settings.DataRoot} has no project quotas");
@@ -157,7 +156,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
     {
         await Host.StopAsync();
         // As a unit with PrivateTmp or ProtectSystem has it.
-        await using var daemon = await DaemonProcess.StartWithinAsync(Host, "unshare", "--mount", "--propagation", "private");
+        using var daemon = await DaemonProcess.StartWithinAsync(Host, "unshare", "--mount", "--propagation", "private");
         var found = Assert.Single(await Host.FindAllAsync("mounts-unseen", "warning"));
         Assert.StartsWith($"what is mounted under {Host.Settings.MountRoot} is not seen by process 1", found.Problem, StringComparison.Ordinal);
         Assert.Contains("run volman without PrivateTmp, ProtectSystem or other private mounts", found.Cure, StringComparison.Ordinal);
@@ -168,7 +167,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
     public async Task Containers_that_cannot_be_seen_are_told()
     {
         await Host.StopAsync();
-        await using var daemon = await DaemonProcess.StartContainedAsync(Host);
+        using var daemon = await DaemonProcess.StartContainedAsync(Host);
         var found = Assert.Single(await Host.FindAllAsync("containers-unseen", "warning"));
         Assert.StartsWith("the engine's processes cannot be seen from here", found.Problem, StringComparison.Ordinal);
         Assert.Contains("--pid=host", found.Cure, StringComparison.Ordinal);

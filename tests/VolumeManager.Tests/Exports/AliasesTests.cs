@@ -7,9 +7,9 @@ namespace VolumeManager.Tests.Exports;
 /// <summary>Which places are one directory: by trying where that can be done, and by what the names of servers mean where not.</summary>
 public sealed class AliasesTests : IDisposable
 {
-    readonly string _root = Directory.CreateTempSubdirectory("volman-aliases-").FullName;
+    readonly ScratchFolder _root = new();
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _root.Dispose();
 
     /// <summary>A host that serves one directory as <c>localhost:/e</c>, and has a data root.</summary>
     ExportTable Serve(string exportDirectory, string dataRoot)

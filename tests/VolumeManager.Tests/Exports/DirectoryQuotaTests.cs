@@ -15,7 +15,7 @@ public sealed class DirectoryQuotaTests
     {
         using var folder = new ScratchFolder();
         var root = new DirectoryRoot(folder.Make("root"));
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", root.Path);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", root.Path);
         var quota = new DirectoryQuota(root);
         var volume = Make(root, "v", Limit);
         Assert.StartsWith("unknown: ", quota.DescribeLimit(volume), StringComparison.Ordinal);
@@ -53,7 +53,7 @@ public sealed class DirectoryQuotaTests
         foreach (var volume in new[] { full, other })
         {
             var usage = quota.ReadUsage(volume)!;
-            Assert.Equal(await ShellCommand.RunAsync("du", "-s", "-B1", root.Path + "/" + volume.Name), $"{usage.Bytes}\t{root.Path}/{volume.Name}");
+            Assert.Equal(await Command.OutputOfAsync("du", "-s", "-B1", root.Path + "/" + volume.Name), $"{usage.Bytes}\t{root.Path}/{volume.Name}");
             Assert.Equal(2, usage.Files);
         }
     }
@@ -146,7 +146,7 @@ public sealed class DirectoryQuotaTests
         using var disk = await QuotaDisk.MakeAsync(kind);
         using var folder = new ScratchFolder();
         var root = new DirectoryRoot(folder.Make("root"));
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", root.Path);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", root.Path);
         var quota = new DirectoryQuota(root);
         var volume = Make(root, "v", Limit);
         quota.Refresh([volume]);

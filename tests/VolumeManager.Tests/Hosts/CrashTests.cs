@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Microsoft.EntityFrameworkCore;
-using VolumeManager.Tests.Docker;
 using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Hosts;
@@ -23,7 +22,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         var random = new Random(seed);
         while (next < Volumes)
         {
-            await using var daemon = await DaemonProcess.StartAsync(host);
+            using var daemon = await DaemonProcess.StartAsync(host);
             await CheckAsync(host, created, mounted);
             using var stop = new CancellationTokenSource();
             var work = Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => WorkAsync(host.Engine, () => Interlocked.Increment(ref next), created, mounted, stop.Token)));
@@ -35,7 +34,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             kills++;
         }
 
-        await using var last = await DaemonProcess.StartAsync(host);
+        using var last = await DaemonProcess.StartAsync(host);
         await CheckAsync(host, created, mounted);
         output.WriteLine($"seed {seed}: {kills} kills, {created.Count} creates and {mounted.Count} mounts acknowledged");
         Assert.True(kills >= 3, $"the daemon was killed {kills} times only");
@@ -50,7 +49,7 @@ public sealed class CrashTests(ITestOutputHelper output)
     }
 
     static async Task WorkAsync(
-        EngineClient engine, Func<int> next, ConcurrentDictionary<string, bool> created, ConcurrentDictionary<string, bool> mounted, CancellationToken stop)
+        PluginClient engine, Func<int> next, ConcurrentDictionary<string, bool> created, ConcurrentDictionary<string, bool> mounted, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
@@ -88,7 +87,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         // A claim without a kernel mount, or a kernel mount without a claim, is what a kill may leave and the start must mend.
         var claimed = await (from m in db.Mounts join v in db.Volumes on m.VolumeId equals v.Id select v.Name).ToListAsync();
         Assert.Equal([], claimed.Except(kernel, StringComparer.Ordinal));
-        await TestHost.EventuallyAsync(() => Task.FromResult(host.KernelMounts().All(claimed.Contains)), "kernel mounts without a claim are taken down");
+        await Poll.UntilAsync("kernel mounts without a claim are taken down", () => host.KernelMounts().All(claimed.Contains));
         // A directory without a row is empty, and another Create takes it.
         foreach (var orphan in Directory.GetDirectories(host.Settings.DataRoot, "v*").Select(Path.GetFileName).Except(listed)) Assert.Empty(Directory.GetFileSystemEntries(host.DataOf(orphan!)));
     }

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using VolumeManager.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Hosts;
 
@@ -8,7 +6,7 @@ namespace VolumeManager.Tests.Hosts;
 public sealed class EngineGenerationTests : IDisposable
 {
     readonly ScratchFolder _folder = new();
-    readonly List<Process> _processes = [];
+    readonly List<RunningProgram> _engines = [];
     readonly EngineGeneration _generation = new();
     int _raised;
 
@@ -16,28 +14,22 @@ public sealed class EngineGenerationTests : IDisposable
 
     public void Dispose()
     {
-        foreach (var process in _processes)
-        {
-            process.Kill();
-            process.WaitForExit();
-            process.Dispose();
-        }
-
+        foreach (var engine in _engines) engine.Dispose();
         _folder.Dispose();
     }
 
     EngineProcess Start()
     {
-        var process = Process.Start(new ProcessStartInfo("sleep", ["600"]) { UseShellExecute = false })!;
-        _processes.Add(process);
-        return EngineProcess.Find(process.Id)!;
+        var engine = new RunningProgram("engine", new("sleep", ["600"]));
+        _engines.Add(engine);
+        return EngineProcess.Find(engine.Pid)!;
     }
 
     void End(EngineProcess engine)
     {
-        var process = _processes.Single(p => p.Id == engine.Id);
-        process.Kill();
-        process.WaitForExit();
+        var running = _engines.Single(e => e.Pid == engine.Id);
+        _engines.Remove(running);
+        running.Dispose();
     }
 
     [Fact]

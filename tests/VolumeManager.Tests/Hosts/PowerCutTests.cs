@@ -25,7 +25,7 @@ public sealed class PowerCutTests : IAsyncLifetime
         _host.Settings = _host.Settings with { StateDirectory = _folder.Of("state"), DataRoot = _folder.Of("data"), ReconcileInterval = TimeSpan.FromHours(1) };
         foreach (var disk in Disks)
         {
-            await ShellCommand.RunAsync("sh", "-ec", $$"""mkdir "$0"; truncate -s 64M "$0.img"; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$0.img"; {{Mount}}; rmdir "$0/lost+found" """, disk);
+            await Command.OutputOfAsync("sh", "-ec", $$"""mkdir "$0"; truncate -s 64M "$0.img"; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$0.img"; {{Mount}}; rmdir "$0/lost+found" """, disk);
         }
     }
 
@@ -38,15 +38,15 @@ public sealed class PowerCutTests : IAsyncLifetime
     string[] Disks => [_host.Settings.StateDirectory, _host.Settings.DataRoot];
 
     /// <summary>Writes everything to the disks, so that a test judges only what comes after.</summary>
-    Task SyncAsync() => ShellCommand.RunAsync("sync", ["-f", .. Disks]);
+    Task SyncAsync() => Command.OutputOfAsync("sync", ["-f", .. Disks]);
 
     /// <summary>Leaves the disks as the power cut leaves them at this moment. No daemon runs afterwards.</summary>
     async Task CutAsync()
     {
-        await ShellCommand.RunAsync("sh", ["-ec", """for disk; do cp --sparse=always "$disk.img" "$disk.cut"; done""", "sh", .. Disks]);
+        await Command.OutputOfAsync("sh", ["-ec", """for disk; do cp --sparse=always "$disk.img" "$disk.cut"; done""", "sh", .. Disks]);
         await _host.StopAsync();
         _host.UnmountAll();
-        foreach (var disk in Disks) await ShellCommand.RunAsync("sh", "-ec", $$"""umount "$0"; mv "$0.cut" "$0.img"; {{Mount}}""", disk);
+        foreach (var disk in Disks) await Command.OutputOfAsync("sh", "-ec", $$"""umount "$0"; mv "$0.cut" "$0.img"; {{Mount}}""", disk);
     }
 
     [Fact]

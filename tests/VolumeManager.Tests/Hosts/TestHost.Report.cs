@@ -18,8 +18,8 @@ public sealed partial class TestHost
         var hosts = s_hosts.Keys.OrderBy(h => h.Settings.HostName, StringComparer.Ordinal).ToList();
         foreach (var host in hosts)
         {
-            text.AppendLine().AppendLine($"host {host.Settings.HostName} in {host._root}, its log:").AppendJoin(Environment.NewLine, host._log.Entries).AppendLine();
-            text.AppendLine("its mounts:").AppendJoin(Environment.NewLine, MountInfo.Read().Select(m => m.ToString()).Where(m => m.Contains(host._root, StringComparison.Ordinal))).AppendLine();
+            text.AppendLine().AppendLine($"host {host.Settings.HostName} in {host._folder}, its log:").AppendJoin(Environment.NewLine, host._log.Entries).AppendLine();
+            text.AppendLine("its mounts:").AppendJoin(Environment.NewLine, MountInfo.Read().Select(m => m.ToString()).Where(m => m.Contains(host._folder.FullPath, StringComparison.Ordinal))).AppendLine();
         }
 
         foreach (var host in hosts.Where(h => h._database is not null || File.Exists(h.CatalogFile)).DistinctBy(h => h._database ?? h.CatalogFile)) host.DescribeCatalog(text);

@@ -2,14 +2,13 @@ using Microsoft.EntityFrameworkCore;
 using VolumeManager.Catalog;
 using VolumeManager.Commands;
 using VolumeManager.Linux;
-using VolumeManager.Tests.Docker;
 
 namespace VolumeManager.Tests.Hosts;
 
 /// <summary>A host of its own: temporary directories, a real daemon on a real socket, real mounts. Restarted and rebooted at will; cleaned away at the end.</summary>
 public sealed partial class TestHost : IAsyncDisposable
 {
-    readonly string _root;
+    readonly ScratchFolder _folder = new();
     string? _database;
     CancellationTokenSource? _stop;
     Task<int>? _running;
@@ -24,16 +23,15 @@ public sealed partial class TestHost : IAsyncDisposable
     /// <param name="direct">A connection string for the test's own questions, where the host's leads through a proxy.</param>
     internal TestHost(string name, string database, string? dataRoot, string? direct = null)
     {
-        _root = Directory.CreateTempSubdirectory("volman-").FullName;
-        BootIdFile = Path.Combine(_root, "boot-id");
+        BootIdFile = _folder.Of("boot-id");
         File.WriteAllText(BootIdFile, Guid.NewGuid().ToString());
         Settings = new Settings
         {
-            Socket = Path.Combine(_root, "v.sock"),
-            AdminSocket = Path.Combine(_root, "admin.sock"),
-            StateDirectory = Path.Combine(_root, "state"),
-            MountRoot = Path.Combine(_root, "mnt"),
-            DataRoot = dataRoot ?? Path.Combine(_root, "data"),
+            Socket = _folder.Of("v.sock"),
+            AdminSocket = _folder.Of("admin.sock"),
+            StateDirectory = _folder.Of("state"),
+            MountRoot = _folder.Of("mnt"),
+            DataRoot = dataRoot ?? _folder.Of("data"),
             HostName = name,
             Database = database,
             EngineGrace = TimeSpan.Zero,
@@ -48,7 +46,7 @@ public sealed partial class TestHost : IAsyncDisposable
 
     internal Settings Settings { get; set; }
 
-    internal EngineClient Engine => new(Settings.Socket);
+    internal PluginClient Engine => new(Settings.Socket);
 
     string BootIdFile { get; }
 
@@ -98,11 +96,8 @@ public sealed partial class TestHost : IAsyncDisposable
             _running = ServeCommand.RunAsync(Settings, new LogSettings { Provider = _log }, _stop.Token);
         }
 
-        for (var deadline = DateTime.UtcNow.AddSeconds(30); !File.Exists(Settings.Socket); await Task.Delay(5))
-        {
-            if (_running.IsCompleted) await FailedStartAsync();
-            if (DateTime.UtcNow > deadline) throw new TimeoutException("the daemon made no socket within 30 s");
-        }
+        await Poll.UntilAsync("the daemon makes its socket", () => File.Exists(Settings.Socket) || _running.IsCompleted);
+        if (_running.IsCompleted) await FailedStartAsync();
 
         // A daemon that cannot open ends, and before that closes the connections of those who ask it.
         var asked = Engine.CallAsync("/VolumeDriver.List", "{}");
@@ -207,28 +202,12 @@ public sealed partial class TestHost : IAsyncDisposable
         return await db.Events.Where(e => e.VolumeName == volume).OrderBy(e => e.Id).Select(e => e.Kind + (e.Error == null ? "" : "!")).ToListAsync();
     }
 
-    /// <summary>Asks until the answer is yes; fails after half a minute with what was expected.</summary>
-    public static async Task EventuallyAsync(Func<Task<bool>> condition, string expected)
-    {
-        for (var deadline = DateTime.UtcNow.AddSeconds(30); !await condition(); await Task.Delay(10))
-        {
-            if (DateTime.UtcNow > deadline) throw new NotInTimeException("not within 30 s: " + expected);
-        }
-    }
-
-    internal void UnmountAll()
-    {
-        foreach (var mount in MountInfo.Read().Where(m => m.MountPoint.StartsWith(_root + "/", StringComparison.Ordinal)).Reverse())
-        {
-            LibC.Check(LibC.Umount2(mount.MountPoint, 2 /* MNT_DETACH */), "umount", mount.MountPoint);
-        }
-    }
+    internal void UnmountAll() => MountTable.UnmountBelow(_folder.FullPath);
 
     public async ValueTask DisposeAsync()
     {
         s_hosts.TryRemove(this, out _);
         await StopAsync();
-        UnmountAll();
-        Directory.Delete(_root, recursive: true);
+        _folder.Dispose();
     }
 }

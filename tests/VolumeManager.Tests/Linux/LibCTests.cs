@@ -7,9 +7,9 @@ namespace VolumeManager.Tests.Linux;
 /// <summary>Compares what we write down of the kernel with what the C compiler reads in its headers.</summary>
 public sealed class LibCTests : IDisposable
 {
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-c-");
+    readonly ScratchFolder _folder = new();
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [CompilerFact]
     public async Task Every_constant_is_the_headers_own()
@@ -86,7 +86,7 @@ public sealed class LibCTests : IDisposable
     /// <summary>What a C program says of each expression, in their order.</summary>
     async Task<Dictionary<string, long>> CompiledAsync(IEnumerable<string> expressions)
     {
-        var source = Path.Combine(_folder.FullName, "say.c");
+        var source = _folder.Of("say.c");
         string[] headers = ["stdio.h", "stddef.h", "errno.h", "fcntl.h", "dirent.h", "sys/stat.h", "sys/statvfs.h", "sys/mount.h", "sys/file.h", "sys/syscall.h", "linux/fs.h", "linux/quota.h", "linux/dqblk_xfs.h"];
         await File.WriteAllLinesAsync(source,
         [
@@ -96,9 +96,9 @@ public sealed class LibCTests : IDisposable
             .. expressions.Select(e => $"    printf(\"%s=%lld\\n\", \"{e}\", (long long)({e}));"),
             "}",
         ]);
-        var program = Path.Combine(_folder.FullName, "say");
-        await ShellCommand.RunAsync("gcc", "-o", program, source);
-        var said = await ShellCommand.RunAsync(program);
+        var program = _folder.Of("say");
+        await Command.OutputOfAsync("gcc", "-o", program, source);
+        var said = await Command.OutputOfAsync(program);
         return said.Split('\n').Select(line => line.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]), StringComparer.Ordinal);
     }
 }

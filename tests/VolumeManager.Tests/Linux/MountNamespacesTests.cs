@@ -59,7 +59,7 @@ public sealed class MountNamespacesTests : IDisposable
     {
         var (source, target) = await BoundAsync("v");
         var (other, otherTarget) = await BoundAsync("other");
-        await using (await HoldingProcess.StartAsync(target, _folder.Of("inside")))
+        using (await HoldingProcess.StartAsync(target, _folder.Of("inside")))
         {
             Assert.Equal([target], Held(source, target));
             Assert.Empty(Held(other, otherTarget));
@@ -72,11 +72,11 @@ public sealed class MountNamespacesTests : IDisposable
     [Fact]
     public async Task A_disk_is_not_held_by_being_mounted_where_it_is()
     {
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Make("data/disk"));
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Make("data/disk"));
         var (source, target) = await BoundAsync("disk");
         Assert.Equal("/", Of(source).Root);
         Assert.Empty(Held(source, target));
-        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
+        using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
         Assert.Equal([target], Held(source, target));
     }
 
@@ -85,9 +85,9 @@ public sealed class MountNamespacesTests : IDisposable
     {
         var (source, target) = await BoundAsync("v");
         // So an engine sees what its managed plugin mounts.
-        await ShellCommand.RunAsync("mount", "--rbind", _folder.Of("mnt"), _folder.Make("propagated"));
+        await Command.OutputOfAsync("mount", "--rbind", _folder.Of("mnt"), _folder.Make("propagated"));
         Assert.Empty(Held(source, target));
-        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
+        using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
         Assert.Equal([target], Held(source, target));
     }
 
@@ -96,9 +96,9 @@ public sealed class MountNamespacesTests : IDisposable
     {
         var (source, target) = await BoundAsync("v");
         var inside = _folder.Make("container");
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", inside);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", inside);
         var hidden = $"mount --bind {target} {_folder.Make("kept")} && mount --rbind {inside} {_folder.Of("mnt")} && mkdir {target} && mount --move {_folder.Of("kept")} {target}";
-        await using var container = await HoldingProcess.RunAsync(hidden);
+        using var container = await HoldingProcess.RunAsync(hidden);
         Assert.Equal([target], Held(source, target));
     }
 
@@ -116,7 +116,7 @@ public sealed class MountNamespacesTests : IDisposable
     public async Task A_container_whose_path_has_a_carriage_return_holds_it()
     {
         var (source, target) = await BoundAsync("v");
-        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("in\rside"));
+        using var container = await HoldingProcess.StartAsync(target, _folder.Of("in\rside"));
         Assert.Equal([target], Held(source, target));
     }
 
@@ -125,7 +125,7 @@ public sealed class MountNamespacesTests : IDisposable
     {
         var (source, target) = await BoundAsync("v");
         var before = Of(source);
-        await using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
+        using var container = await HoldingProcess.StartAsync(target, _folder.Of("inside"));
         Directory.Move(source, source + "-renamed");
         Assert.Equal([target], Held((target, before with { Root = before.Root + "-renamed" }, source + "-renamed")));
     }

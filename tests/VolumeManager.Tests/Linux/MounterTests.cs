@@ -25,7 +25,7 @@ public sealed class MounterTests : IDisposable
         Assert.False(Mounter.IsMounted(_folder.Of("missing")));
         Assert.False(Mounter.IsMounted(target + "/below"));
         Assert.True(Mounter.IsMounted("/proc"));
-        await ShellCommand.RunAsync("umount", target);
+        await Command.OutputOfAsync("umount", target);
         Assert.False(Mounter.IsMounted(target));
     }
 

@@ -19,9 +19,9 @@ internal sealed class QuotaDisk : IDisposable
             var image = disk._folder.Of("image");
             // The least that mkfs.xfs takes.
             using (var file = File.Create(image)) file.SetLength(300 << 20);
-            await ShellCommand.RunAsync("mkfs." + kind, kind == "ext4" ? ["-q", "-O", "project,quota", image] : ["-q", image]);
+            await Command.OutputOfAsync("mkfs." + kind, kind == "ext4" ? ["-q", "-O", "project,quota", image] : ["-q", image]);
             disk._folder.Make("disk");
-            await ShellCommand.RunAsync("mount", "-o", "loop," + options, image, disk.Root);
+            await Command.OutputOfAsync("mount", "-o", "loop," + options, image, disk.Root);
             return disk;
         }
         catch
@@ -33,7 +33,7 @@ internal sealed class QuotaDisk : IDisposable
 
     /// <summary>Writes 8 MiB, or as much as there is room for, as a container does: it has not the right that root has on ext4, to go past every limit.</summary>
     /// <returns>How many bytes were written.</returns>
-    internal static async Task<long> FillAsync(string file) => long.Parse(await ShellCommand.RunAsync(
+    internal static async Task<long> FillAsync(string file) => long.Parse(await Command.OutputOfAsync(
         "sh", "-c", "setpriv --bounding-set -sys_resource dd if=/dev/zero of=$0 bs=64k count=128 2>/dev/null; sync -f $0; stat -c %s $0", file));
 
     public void Dispose() => _folder.Dispose();

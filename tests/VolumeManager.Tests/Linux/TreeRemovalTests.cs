@@ -28,7 +28,7 @@ public sealed class TreeRemovalTests : IDisposable
     {
         // Deeper than PATH_MAX from 2000 on: no path names the end of it.
         _folder.Make("tree");
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir -p $(printf 'n/%.0s' $(seq $1)) && : > n/f", _folder.Of("tree"), $"{depth}");
+        await Command.OutputOfAsync("sh", "-c", "cd \"$0\" && mkdir -p $(printf 'n/%.0s' $(seq $1)) && : > n/f", _folder.Of("tree"), $"{depth}");
         Assert.Equal(depth + 2, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));
     }
@@ -38,7 +38,7 @@ public sealed class TreeRemovalTests : IDisposable
     {
         _folder.Make("tree");
         const string script = "cd \"$0\" && p=$(printf 'n/%.0s' $(seq 70)) && for i in $(seq 10); do mkdir -p \"$i/$p\" && : > \"$i/${p}f\"; done && seq -f 'file%g' 1000 | xargs touch";
-        await ShellCommand.RunAsync("sh", "-c", script, _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", script, _folder.Of("tree"));
         Assert.Equal(1 + (10 * 72) + 1000, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));
     }
@@ -75,7 +75,7 @@ public sealed class TreeRemovalTests : IDisposable
             cd "$0" && : > "$(printf '\377\376')" && mkdir "$(printf '\200')" && : > "$(printf '\200/\300')" && : > "$(printf 'a\nb')" || exit 1
             mkfifo fifo && : > -rf && mkdir locked && : > locked/f && chmod 000 locked
             """;
-        await ShellCommand.RunAsync("sh", "-c", script, _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", script, _folder.Of("tree"));
         Assert.Equal(9, Remove());
         Assert.False(Directory.Exists(_folder.Of("tree")));
     }

@@ -24,7 +24,7 @@ public sealed class EngineStartTests : IAsyncLifetime
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
     }
 
-    Task<HoldingProcess> HoldAsync() => HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
+    Task<RunningProgram> HoldAsync() => HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
 
     async Task<long> GenerationAsync()
     {
@@ -32,7 +32,7 @@ public sealed class EngineStartTests : IAsyncLifetime
         return (await db.Mounts.AsNoTracking().SingleAsync()).EngineGeneration;
     }
 
-    Task DroppedAsync() => TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0 && _host.KernelMounts().Count == 0, "the claim ends with its container");
+    Task DroppedAsync() => Poll.UntilAsync("the claim ends with its container", async () => await _host.CountMountRowsAsync() == 0 && _host.KernelMounts().Count == 0);
 
     /// <summary>Waits for a whole pass of the reconciler. A pass takes unclaimed mounts down last, so a whole one lies between the ends of two such mounts, the second of which is made after the first is gone.</summary>
     async Task ReconcilerPassesAsync()
@@ -41,7 +41,7 @@ public sealed class EngineStartTests : IAsyncLifetime
         {
             var unclaimed = Directory.CreateDirectory(_host.TargetOf("unclaimed")).FullName;
             await ShellCommand.BindAsync(unclaimed, unclaimed);
-            await TestHost.EventuallyAsync(() => Task.FromResult(!_host.KernelMounts().Contains("unclaimed")), "the unclaimed mount is taken down");
+            await Poll.UntilAsync("the unclaimed mount is taken down", () => !_host.KernelMounts().Contains("unclaimed"));
         }
     }
 
@@ -84,7 +84,7 @@ public sealed class EngineStartTests : IAsyncLifetime
             await _host.StopAsync();
             _host.UnmountAll();
             await _host.StartAsync();
-            await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts() is ["v"]), "the volume is mounted again for its container");
+            await Poll.UntilAsync("the volume is mounted again for its container", () => _host.KernelMounts() is ["v"]);
             Assert.Equal("x=1", await _host.MountRowsAsync("v"));
         }
 

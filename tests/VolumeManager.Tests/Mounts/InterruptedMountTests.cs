@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Linux;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Mounts;
 
@@ -37,7 +36,7 @@ public sealed class InterruptedMountTests : IAsyncLifetime
         await _host.Engine.CreateAsync("v");
         await _host.Engine.MountAsync("v", "x");
         _host.UnmountAll();
-        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "the claim is dropped");
+        await Poll.UntilAsync("the claim is dropped", async () => await _host.CountMountRowsAsync() == 0);
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
     }
 
@@ -46,9 +45,9 @@ public sealed class InterruptedMountTests : IAsyncLifetime
     {
         await _host.Engine.CreateAsync("v");
         await _host.Engine.MountAsync("v", "x");
-        await using var container = await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
+        using var container = await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
         _host.UnmountAll();
-        await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts().Count == 1), "the volume is mounted again");
+        await Poll.UntilAsync("the volume is mounted again", () => _host.KernelMounts().Count == 1);
         Assert.Equal("x=1", await _host.MountRowsAsync("v"));
     }
 
@@ -57,8 +56,8 @@ public sealed class InterruptedMountTests : IAsyncLifetime
     {
         await _host.Engine.CreateAsync("ro", new { access = "read-only" });
         await _host.Engine.MountAsync("ro", "x");
-        await ShellCommand.RunAsync("mount", "-o", "remount,bind,rw,suid,dev", _host.TargetOf("ro"));
-        await TestHost.EventuallyAsync(() => Task.FromResult(OptionsOf("ro") is var o && o.Contains("ro") && o.Contains("nosuid") && o.Contains("nodev")), "ro, nosuid and nodev are set");
+        await Command.OutputOfAsync("mount", "-o", "remount,bind,rw,suid,dev", _host.TargetOf("ro"));
+        await Poll.UntilAsync("ro, nosuid and nodev are set", () => OptionsOf("ro") is var o && o.Contains("ro") && o.Contains("nosuid") && o.Contains("nodev"));
     }
 
     [Fact]
@@ -73,14 +72,14 @@ public sealed class InterruptedMountTests : IAsyncLifetime
             Assert.Equal("x=1", await _host.MountRowsAsync("v"));
         }
 
-        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "the release is written down");
+        await Poll.UntilAsync("the release is written down", async () => await _host.CountMountRowsAsync() == 0);
     }
 
     [Fact]
     public async Task A_volume_keeps_the_flags_of_the_disk_that_it_lies_on()
     {
         await _host.StopAsync();
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "-o", "noexec", "none", _host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "noexec", "none", _host.Settings.DataRoot);
         await _host.StartAsync();
         await _host.Engine.CreateAsync("v");
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));

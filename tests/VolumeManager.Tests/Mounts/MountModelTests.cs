@@ -79,7 +79,7 @@ public class MountModelTests
             case "engine-restart":
                 // No container holds anything here, so all mounts of the dead engine are given up.
                 await host.Engine.ActivateAsync();
-                await TestHost.EventuallyAsync(async () => await host.CountMountRowsAsync() == 0, "the dead engine's mounts are dropped");
+                await Poll.UntilAsync("the dead engine's mounts are dropped", async () => await host.CountMountRowsAsync() == 0);
                 foreach (var volume in model.Values) volume.Clear();
                 break;
             default:

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 
@@ -108,7 +107,7 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Contains($"the directory {_host.DataOf("v")} of volume v is missing", error, StringComparison.Ordinal);
         Assert.Equal(0, await _host.CountMountRowsAsync());
         Assert.False(Directory.Exists(_host.TargetOf("v")));
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("v")).Contains("mount!"), "the failure is in the history");
+        await Poll.UntilAsync("the failure is in the history", async () => (await _host.EventsAsync("v")).Contains("mount!"));
     }
 
     [Fact]
@@ -167,7 +166,7 @@ public sealed class MountTests : IAsyncLifetime
     {
         await _host.Engine.ActivateAsync();
         await _host.Engine.MountAsync("v", "x");
-        await using var container = await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
+        using var container = await HoldingProcess.StartAsync(_host.TargetOf("v"), Path.Combine(_host.Settings.StateDirectory, "inside"));
         await _host.Engine.ActivateAsync();
         await Task.Delay(500);
         Assert.Equal("x=1", await _host.MountRowsAsync("v"));
@@ -187,7 +186,7 @@ public sealed class MountTests : IAsyncLifetime
         await _host.Engine.ActivateAsync();
         await _host.Engine.MountAsync("v", "x");
         await _host.Engine.ActivateAsync();
-        await TestHost.EventuallyAsync(async () => await _host.CountMountRowsAsync() == 0, "the dead engine's mount is dropped");
+        await Poll.UntilAsync("the dead engine's mount is dropped", async () => await _host.CountMountRowsAsync() == 0);
         Assert.Empty(_host.KernelMounts());
         Assert.Contains("reclaim", await _host.EventsAsync("v"));
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
@@ -207,7 +206,7 @@ public sealed class MountTests : IAsyncLifetime
             Assert.Contains("a process works in", await _host.Engine.RemoveAsync("v"), StringComparison.Ordinal);
         }
 
-        await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts().Count == 0), "the reconciler unmounts");
+        await Poll.UntilAsync("the reconciler unmounts", () => _host.KernelMounts().Count == 0);
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
     }
 
@@ -282,9 +281,9 @@ public sealed class MountTests : IAsyncLifetime
     {
         await _host.StopAsync();
         Directory.CreateDirectory(_host.TargetOf("v"));
-        using (var mount = Process.Start(new ProcessStartInfo("mount", ["--bind", _host.DataOf("v"), _host.TargetOf("v")]))!) await mount.WaitForExitAsync();
+        await ShellCommand.BindAsync(_host.DataOf("v"), _host.TargetOf("v"));
         Assert.Equal(["v"], _host.KernelMounts());
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(() => Task.FromResult(_host.KernelMounts().Count == 0), "the leftover is unmounted");
+        await Poll.UntilAsync("the leftover is unmounted", () => _host.KernelMounts().Count == 0);
     }
 }

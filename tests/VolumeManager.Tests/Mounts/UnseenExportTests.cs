@@ -57,7 +57,7 @@ public sealed class UnseenExportTests : IAsyncLifetime, IDisposable
         {
             Assert.Equal("", await _host.Engine.MountAsync("near", caller));
             _host.UnmountAll();
-            await TestHost.EventuallyAsync(async () => await _host.MountRowsAsync("near") == "", "the claim of the volume near by is dropped");
+            await Poll.UntilAsync("the claim of the volume near by is dropped", async () => await _host.MountRowsAsync("near") == "");
             Assert.Equal("x=1", await _host.MountRowsAsync("far"));
         }
 

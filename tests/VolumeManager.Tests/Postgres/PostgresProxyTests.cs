@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Npgsql;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Postgres;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Postgres;
@@ -27,7 +27,7 @@ public sealed class PostgresServerTests(ITestOutputHelper output)
 
         var all = server.ProcessIds;
         await server.KillAsync();
-        Assert.DoesNotContain(all, ServerProcesses.IsAlive);
+        Assert.DoesNotContain(all, ProcessTable.IsAlive);
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => server.ExecuteAsync("SELECT 1"));
         Assert.Contains(server.LogFile, e.Message, StringComparison.Ordinal);
         clock.Restart();
@@ -104,23 +104,23 @@ public sealed class PostgresServerTests(ITestOutputHelper output)
     [InlineData(true)]
     public async Task Nothing_of_a_server_outlives_its_killed_owner(bool frozen)
     {
-        using var owner = Process.Start(new ProcessStartInfo("dotnet", [typeof(ServerOwner).Assembly.Location]) { UseShellExecute = false, RedirectStandardOutput = true })!;
-        var sockets = (await owner.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)))!;
-        var postmaster = int.Parse((await owner.StandardOutput.ReadLineAsync())!.Split(' ')[0]);
+        using var owner = new RunningProgram("owner", new("dotnet", [typeof(ServerOwner).Assembly.Location]));
+        await owner.UntilAsync("names its server", () => Task.FromResult(owner.Log.Count == 2), TimeSpan.FromSeconds(60));
+        var (sockets, postmaster) = (owner.Log[0], int.Parse(owner.Log[1].Split(' ')[0]));
         await using var source = NpgsqlDataSource.Create(PostgresServer.ConnectionString(sockets, 5432, "postgres"));
         await using var busy = source.CreateCommand("DO 'BEGIN LOOP END LOOP; END'");
         var query = busy.ExecuteNonQueryAsync();
         await Task.Delay(200);
         Assert.False(query.IsCompleted);
-        int[] all = [postmaster, .. ServerProcesses.ChildrenOf(postmaster)];
+        int[] all = [postmaster, .. ProcessTable.ChildrenOf(postmaster)];
         Assert.True(all.Length >= 5, $"postmaster, checkpointer, writers and our backend, but: {all.Length}");
         if (frozen) ServerProcesses.Freeze(postmaster);
 
         var clock = Stopwatch.StartNew();
-        owner.Kill();
-        while (all.Any(ServerProcesses.IsAlive) && clock.Elapsed < TimeSpan.FromSeconds(10)) await Task.Delay(5);
+        await owner.KillAsync();
+        await Poll.HoldsWithinAsync(TimeSpan.FromSeconds(10), () => !all.Any(ProcessTable.IsAlive));
         output.WriteLine($"gone after {clock.ElapsedMilliseconds} ms");
-        Assert.DoesNotContain(all, ServerProcesses.IsAlive);
+        Assert.DoesNotContain(all, ProcessTable.IsAlive);
         await Assert.ThrowsAsync<NpgsqlException>(() => query);
     }
 

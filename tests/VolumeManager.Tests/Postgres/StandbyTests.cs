@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
-using VolumeManager.Postgres;
+using VolumeManager.TestSupport.Postgres;
 using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Postgres;

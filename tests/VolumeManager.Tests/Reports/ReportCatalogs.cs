@@ -14,13 +14,13 @@ public sealed class ReportCatalogs : IAsyncLifetime, IAsyncDisposable
     internal const string Sqlite = "sqlite";
     internal const string Postgres = "postgresql";
 
-    readonly string _folder = Directory.CreateTempSubdirectory("volman-reports-").FullName;
+    readonly ScratchFolder _folder = new();
     PostgresDatabase _postgres = null!;
     string _connectionString = "";
 
     internal ClusterHistory History { get; } = new(DateTime.UtcNow);
 
-    string File => Path.Combine(_folder, "catalog.db");
+    string File => _folder.Of("catalog.db");
 
     public async Task InitializeAsync()
     {
@@ -98,6 +98,6 @@ public sealed class ReportCatalogs : IAsyncLifetime, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _postgres.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 }

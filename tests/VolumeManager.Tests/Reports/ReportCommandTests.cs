@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
@@ -249,7 +250,10 @@ public sealed class ReportCommandTests : IAsyncLifetime, IAsyncDisposable
 
         for (var i = 0; i < 5; i++)
         {
-            using var leaves = VolmanProcess.Start(["report", "history", "--since", "2026-01-01", "--format", "csv", "--admin-socket", _host.Settings.AdminSocket]);
+            var start = VolmanProcess.StartInfo(["report", "history", "--since", "2026-01-01", "--format", "csv", "--admin-socket", _host.Settings.AdminSocket]);
+            start.RedirectStandardOutput = true;
+            // Not a RunningProgram: that one would read all of it.
+            using var leaves = Process.Start(start)!;
             Assert.StartsWith("volume,host", await leaves.StandardOutput.ReadLineAsync(), StringComparison.Ordinal);
             leaves.Kill();
             await leaves.WaitForExitAsync();

@@ -1,7 +1,6 @@
 using VolumeManager.Exports;
 using VolumeManager.Linux;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Usage;
@@ -33,7 +32,7 @@ public sealed class ExportMeasureTests : IDisposable
         Assert.Equal(0, export.Asked.CurrentCount);
         export.Go.Set();
         // The walk that was given up ends, and the next one is made.
-        await VolumeManager.Tests.Hosts.TestHost.EventuallyAsync(async () => await TryAsync(export) == 1, "it is measured");
+        await Poll.UntilAsync("it is measured", async () => await TryAsync(export) == 1);
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Usage;
 
@@ -14,8 +13,8 @@ internal static class Figures
     /// <summary>As du(1) says: bytes and files.</summary>
     internal static async Task<string> DuAsync(string path)
     {
-        var bytes = (await ShellCommand.RunAsync("du", "-s", "--block-size=1", path)).Split('\t')[0];
-        return $"{bytes} {(await ShellCommand.RunAsync("du", "-s", "--inodes", path)).Split('\t')[0]}";
+        var bytes = (await Command.OutputOfAsync("du", "-s", "--block-size=1", path)).Split('\t')[0];
+        return $"{bytes} {(await Command.OutputOfAsync("du", "-s", "--inodes", path)).Split('\t')[0]}";
     }
 
     /// <summary>As Status says; empty while it says nothing.</summary>
@@ -30,7 +29,7 @@ internal static class Figures
         return $"{status.GetProperty("UsedBytes").GetString()} {status.GetProperty("UsedFiles").GetString()}";
     }
 
-    internal static Task MeasuredAsync(this TestHost host, string volume) => TestHost.EventuallyAsync(async () => await host.StatusAsync(volume) != "", $"{volume} is measured");
+    internal static Task MeasuredAsync(this TestHost host, string volume) => Poll.UntilAsync($"{volume} is measured", async () => await host.StatusAsync(volume) != "");
 
     /// <summary>Waits until what was due by now has been looked at: a new volume, which comes first, is measured so many times.</summary>
     internal static async Task PassedAsync(this TestHost host, int passes = 3)

@@ -1,6 +1,5 @@
 using VolumeManager.Tests.Clusters;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 using static VolumeManager.Tests.Usage.UsageClusterTests;
 
 namespace VolumeManager.Tests.Usage;
@@ -27,7 +26,7 @@ public sealed class SamplerClaimTests
         Assert.Equal(volumes, await CountAsync(cluster, "usage_samples"));
 
         await cluster.ExecuteAsync("UPDATE volumes SET sampled_at = now() - interval '2 hours'");
-        await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") >= 2 * volumes, "all are measured again");
+        await Poll.UntilAsync("all are measured again", async () => await CountAsync(cluster, "usage_samples") >= 2 * volumes);
         foreach (var host in cluster.Hosts) await host.PassedAsync();
         Assert.Equal(0, await CountAsync(cluster, "(SELECT id FROM volumes JOIN usage_samples ON volume_id = id WHERE name LIKE 'v%' GROUP BY id HAVING count(*) <> 2) AS odd"));
         Assert.Equal(0, await CountAsync(cluster, "offences"));
@@ -37,16 +36,16 @@ public sealed class SamplerClaimTests
     public async Task While_a_host_has_the_claim_no_other_measures_and_when_it_ran_out_one_does()
     {
         await using var cluster = await StartAsync(2);
-        await TestHost.EventuallyAsync(() => cluster.ScalarAsync<bool>($"""
+        await Poll.UntilAsync("the claim is another's", () => cluster.ScalarAsync<bool>($"""
             WITH claimed AS (UPDATE catalog SET sampler_host_id = '{Guid.NewGuid()}', sampler_until = now() + interval '1 hour' WHERE sampler_until IS NULL OR sampler_until < now() RETURNING 1)
             SELECT count(*) > 0 FROM claimed
-            """), "the claim is another's");
+            """));
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
         foreach (var link in cluster.Links)
         {
             // Each pass asks.
             var passes = link.RoundTrips;
-            await TestHost.EventuallyAsync(() => Task.FromResult(link.RoundTrips > passes + 20), "it looks for what is due");
+            await Poll.UntilAsync("it looks for what is due", () => link.RoundTrips > passes + 20);
         }
 
         Assert.Equal(0, await CountAsync(cluster, "usage_samples"));
@@ -63,13 +62,13 @@ public sealed class SamplerClaimTests
         await cluster[1].StartAsync();
         foreach (var name in new[] { "first", "long", "last" }) Assert.Equal("", await cluster[1].Engine.CreateAsync(name));
         // A second at the pace of a local disk.
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && for d in $(seq 20); do mkdir $d; (cd $d && seq 1000 | xargs touch); done", cluster[1].DataOf("long"));
+        await Command.OutputOfAsync("sh", "-c", "cd \"$0\" && for d in $(seq 20); do mkdir $d; (cd $d && seq 1000 | xargs touch); done", cluster[1].DataOf("long"));
         await cluster[1].StopAsync();
 
         cluster[0].Settings = cluster[0].Settings.Measuring(Once);
-        await using (var daemon = await DaemonProcess.StartAsync(cluster[0]))
+        using (var daemon = await DaemonProcess.StartAsync(cluster[0]))
         {
-            await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") == 1, "the first is measured");
+            await Poll.UntilAsync("the first is measured", async () => await CountAsync(cluster, "usage_samples") == 1);
             await daemon.KillAsync();
         }
 
@@ -78,7 +77,7 @@ public sealed class SamplerClaimTests
         cluster[1].Settings = cluster[1].Settings.Measuring(Once);
         await cluster[1].StartAsync();
         await cluster.ExecuteAsync("UPDATE catalog SET sampler_until = now() - interval '1 second'");
-        await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") == 3, "the others are measured");
+        await Poll.UntilAsync("the others are measured", async () => await CountAsync(cluster, "usage_samples") == 3);
         Assert.Equal(1, await CountAsync(cluster, "usage_samples JOIN hosts ON hosts.id = host_id WHERE hosts.name = 'host-0'"));
         Assert.Equal(20_021, await cluster.ScalarAsync<long>("SELECT used_files FROM volumes WHERE name = 'long'"));
     }

@@ -1,5 +1,4 @@
 using VolumeManager.Linux;
-using VolumeManager.Tests.Hosts;
 using VolumeManager.Tests.Linux;
 using VolumeManager.Usage;
 
@@ -72,8 +71,8 @@ public sealed class TreeWalkTests : IDisposable
     {
         _folder.Make("tree/other/deeper");
         _folder.Make("tree/kept");
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Of("tree/other"));
-        await ShellCommand.RunAsync("sh", "-c", "head -c 500000 /dev/zero > \"$0\"", _folder.Of("tree/other/f"));
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Of("tree/other"));
+        await Command.OutputOfAsync("sh", "-c", "head -c 500000 /dev/zero > \"$0\"", _folder.Of("tree/other/f"));
         await SameAsDuAsync("head -c 12345 /dev/zero > kept/f");
     }
 
@@ -88,21 +87,21 @@ public sealed class TreeWalkTests : IDisposable
         _folder.Make("tree/mounted");
         await ShellCommand.BindAsync(_folder.Of("outside"), _folder.Of("tree/mounted"));
         Assert.Equal(before, Measure());
-        await ShellCommand.RunAsync("umount", _folder.Of("tree/mounted"));
+        await Command.OutputOfAsync("umount", _folder.Of("tree/mounted"));
         Assert.Equal(before.Files + 1, Measure().Files);
     }
 
     [Fact]
     public async Task A_mount_point_may_itself_be_measured()
     {
-        await ShellCommand.RunAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Of("tree"));
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "tmpfs", _folder.Of("tree"));
         await SameAsDuAsync("mkdir d; head -c 12345 /dev/zero > d/f");
     }
 
     [Fact]
     public async Task What_vanishes_and_comes_meanwhile_is_no_error()
     {
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir keep && echo x > keep/f", _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", "cd \"$0\" && mkdir keep && echo x > keep/f", _folder.Of("tree"));
         using var stop = new CancellationTokenSource();
         var churn = Enumerable.Range(0, 2).Select(i => ChurnAsync($"churn-{i}", stop.Token)).ToArray();
         try
@@ -125,14 +124,14 @@ public sealed class TreeWalkTests : IDisposable
             cd "$0" && mkdir -p $1/$(printf 'n/%.0s' $(seq 100)) && cd $1 && mkdir wide && : > wide/f && for i in $(seq 100); do ln wide/f wide/$i; mkdir wide/d$i; done
             mv n/n/n/n/n/n/n wide/moved; mv wide wider; cd .. && rm -rf $1
             """;
-        while (!stop.IsCancellationRequested) await ShellCommand.RunAsync("sh", "-c", script, _folder.Of("tree"), name);
+        while (!stop.IsCancellationRequested) await Command.OutputOfAsync("sh", "-c", script, _folder.Of("tree"), name);
     }, CancellationToken.None);
 
     [Fact]
     public async Task No_file_stays_open_and_few_are_at_a_time()
     {
         const int depth = 500;
-        await ShellCommand.RunAsync("sh", "-c", $"cd \"$0\" && mkdir -p $(printf 'n/%.0s' $(seq {depth}))", _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", $"cd \"$0\" && mkdir -p $(printf 'n/%.0s' $(seq {depth}))", _folder.Of("tree"));
         // The pace lets us look in between.
         var most = 0;
         var measuring = Task.Run(() => Measure(perSecond: 1000));
@@ -149,7 +148,7 @@ public sealed class TreeWalkTests : IDisposable
     [InlineData(2)]
     public async Task Of_more_files_with_several_names_than_it_remembers_the_sum_is_the_same(int maxRemembered)
     {
-        await ShellCommand.RunAsync("sh", "-c", "cd \"$0\" && mkdir a b c && for i in $(seq 50); do head -c ${i}000 /dev/zero > a/$i; ln a/$i b/$i; ln a/$i c/$i; done", _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", "cd \"$0\" && mkdir a b c && for i in $(seq 50); do head -c ${i}000 /dev/zero > a/$i; ln a/$i b/$i; ln a/$i c/$i; done", _folder.Of("tree"));
         using var top = OpenTree();
         var usage = new TreeWalk(new Pace(1_000_000), CancellationToken.None, maxRemembered).Measure(top);
         Assert.Equal(new TreeUsage(await DuAsync("--block-size=1"), await DuAsync("--inodes")), usage);
@@ -173,7 +172,7 @@ public sealed class TreeWalkTests : IDisposable
         var walk = new TreeWalk(new Pace(2), cancellation.Token);
         using var top = OpenTree();
         var measuring = Task.Run(() => walk.Measure(top), CancellationToken.None);
-        await TestHost.EventuallyAsync(() => Task.FromResult(walk.Steps > 0), "it walks");
+        await Poll.UntilAsync("it walks", () => walk.Steps > 0);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => measuring);
         Assert.InRange(walk.Steps, 1, 99);
@@ -182,13 +181,13 @@ public sealed class TreeWalkTests : IDisposable
     /// <summary>Makes the tree by a script, and compares.</summary>
     async Task SameAsDuAsync(string script)
     {
-        await ShellCommand.RunAsync("sh", "-c", $"cd \"$0\" || exit 1\n{script}", _folder.Of("tree"));
+        await Command.OutputOfAsync("sh", "-c", $"cd \"$0\" || exit 1\n{script}", _folder.Of("tree"));
         var bytes = await DuAsync("--block-size=1");
         var files = await DuAsync("--inodes");
         Assert.Equal(new TreeUsage(bytes, files), Measure());
     }
 
-    async Task<long> DuAsync(string unit) => long.Parse((await ShellCommand.RunAsync("du", "-s", "-x", unit, _folder.Of("tree"))).Split('\t')[0]);
+    async Task<long> DuAsync(string unit) => long.Parse((await Command.OutputOfAsync("du", "-s", "-x", unit, _folder.Of("tree"))).Split('\t')[0]);
 
     TreeUsage Measure(int perSecond = 1_000_000)
     {

@@ -1,5 +1,4 @@
 using VolumeManager.Tests.Clusters;
-using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Usage;
 
@@ -21,7 +20,7 @@ public class UsageClusterTests
     }
 
     internal static Task AllMeasuredAsync(TestCluster cluster, int volumes) =>
-        TestHost.EventuallyAsync(async () => await CountAsync(cluster, "volumes WHERE sampled_at IS NOT NULL") == volumes, $"{volumes} volumes are measured");
+        Poll.UntilAsync($"{volumes} volumes are measured", async () => await CountAsync(cluster, "volumes WHERE sampled_at IS NOT NULL") == volumes);
 
     internal static Task<long> CountAsync(TestCluster cluster, string rows) => cluster.ScalarAsync<long>("SELECT count(*) FROM " + rows);
 
@@ -33,7 +32,7 @@ public class UsageClusterTests
         await File.WriteAllTextAsync(cluster[0].DataOf("old") + "/f", new string('x', 50_000));
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v", new Dictionary<string, string> { ["path"] = "old" }));
         var expected = await Figures.DuAsync(cluster[0].DataOf("old"));
-        foreach (var host in cluster.Hosts) await TestHost.EventuallyAsync(async () => await host.StatusAsync("v") == expected, $"Status says {expected}");
+        foreach (var host in cluster.Hosts) await Poll.UntilAsync($"Status says {expected}", async () => await host.StatusAsync("v") == expected);
     }
 
     [Fact]
@@ -44,7 +43,7 @@ public class UsageClusterTests
         Assert.Equal("", await cluster[0].Engine.CreateAsync("there"));
         await AllMeasuredAsync(cluster, 2);
         await cluster.ExecuteAsync("UPDATE volumes SET export = 'another', sampled_at = NULL WHERE name = 'there'; UPDATE volumes SET sampled_at = NULL WHERE name = 'here'");
-        await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") == 3, "the one that is here is measured");
+        await Poll.UntilAsync("the one that is here is measured", async () => await CountAsync(cluster, "usage_samples") == 3);
         await cluster[0].PassedAsync();
         Assert.True(await cluster.ScalarAsync<bool>("SELECT sampled_at IS NULL FROM volumes WHERE name = 'there'"));
     }
@@ -60,7 +59,7 @@ public class UsageClusterTests
         for (var i = 0; i < 4; i++)
         {
             var before = cluster.Links[0].RoundTrips;
-            await TestHost.EventuallyAsync(() => Task.FromResult(cluster.Links[0].RoundTrips > before), "a pass");
+            await Poll.UntilAsync("a pass", () => cluster.Links[0].RoundTrips > before);
             await Task.Delay(300);
             counts.Add(cluster.Links[0].RoundTrips - before);
         }
@@ -77,6 +76,6 @@ public class UsageClusterTests
         await cluster.CutAsync(0);
         await cluster.ExecuteAsync("UPDATE volumes SET sampled_at = NULL");
         await cluster.HealAsync(0);
-        await TestHost.EventuallyAsync(async () => await CountAsync(cluster, "usage_samples") == 2, "it is measured again");
+        await Poll.UntilAsync("it is measured again", async () => await CountAsync(cluster, "usage_samples") == 2);
     }
 }

@@ -1,6 +1,5 @@
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
 
@@ -50,9 +49,9 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         await CreateAsync("v");
         foreach (var script in new[] { "head -c 1000000 /dev/urandom > f; mkdir d; ln f d/f", "truncate -s 1G d/sparse; ln -s / root", "rm -r d f" })
         {
-            await ShellCommand.RunAsync("sh", "-c", $"cd \"$0\" && {script}", _host.DataOf("v"));
+            await Command.OutputOfAsync("sh", "-c", $"cd \"$0\" && {script}", _host.DataOf("v"));
             var expected = await Figures.DuAsync(_host.DataOf("v"));
-            await TestHost.EventuallyAsync(async () => await _host.StatusAsync("v") == expected, $"Status says {expected}");
+            await Poll.UntilAsync($"Status says {expected}", async () => await _host.StatusAsync("v") == expected);
         }
     }
 
@@ -93,7 +92,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         foreach (var name in names) Assert.Single(await SamplesAsync(name));
 
         await ExecuteAsync($"UPDATE volumes SET sampled_at = {DateTime.UtcNow.AddHours(-2)} WHERE name = 'v7'");
-        await TestHost.EventuallyAsync(async () => (await SamplesAsync("v7")).Count == 2, "what was measured two hours ago is measured again");
+        await Poll.UntilAsync("what was measured two hours ago is measured again", async () => (await SamplesAsync("v7")).Count == 2);
         await _host.PassedAsync();
         foreach (var name in names) Assert.Equal(name == "v7" ? 2 : 1, (await SamplesAsync(name)).Count);
     }
@@ -112,7 +111,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         }
 
         await StartAsync(s_once);
-        foreach (var name in names) await TestHost.EventuallyAsync(async () => (await SamplesAsync(name)).Count == 1, $"{name} is measured");
+        foreach (var name in names) await Poll.UntilAsync($"{name} is measured", async () => (await SamplesAsync(name)).Count == 1);
         var times = new List<DateTime>();
         foreach (var name in new[] { "new", "oldest", "older", "old" }) times.Add((await SamplesAsync(name))[0].TakenAt);
         Assert.Equal(times.Order(), times);
@@ -125,7 +124,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         await CreateAsync("v");
         await _host.MeasuredAsync("v");
         await ExecuteAsync($"UPDATE volumes SET sampled_at = {DateTime.UtcNow.AddYears(10)} WHERE name = 'v'");
-        await TestHost.EventuallyAsync(async () => (await SamplesAsync("v")).Count == 2, "it is measured again");
+        await Poll.UntilAsync("it is measured again", async () => (await SamplesAsync("v")).Count == 2);
         await _host.PassedAsync();
         Assert.Equal(2, (await SamplesAsync("v")).Count);
     }
@@ -210,7 +209,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         // A pass of the janitor, in the same background.
         await CreateAsync(new Dictionary<string, string> { ["on-remove"] = "delete" }, "w");
         Assert.Equal("", await _host.Engine.RemoveAsync("w"));
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("w")).Contains("purge"), "w is purged");
+        await Poll.UntilAsync("w is purged", async () => (await _host.EventsAsync("w")).Contains("purge"));
         Assert.Equal(before, await _host.StatusAsync("v"));
         Assert.Single(await SamplesAsync("v"));
     }
@@ -229,7 +228,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
             await db.SaveChangesAsync();
         }
 
-        await TestHost.EventuallyAsync(async () => (await SamplesAsync("v")).Count <= 2, "the old ones are deleted");
+        await Poll.UntilAsync("the old ones are deleted", async () => (await SamplesAsync("v")).Count <= 2);
         Assert.Equal([2, sample.Bytes], (await SamplesAsync("v")).Select(s => s.Bytes));
     }
 
@@ -241,7 +240,7 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         await CreateAsync(new Dictionary<string, string> { ["label.team"] = "web" }, "v");
         await _host.MeasuredAsync("v");
         var today = DateOnly.FromDateTime(DateTime.UtcNow);
-        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Exists(d => d.VolumeName == "v" && d.Samples >= 2), "the day has several samples");
+        await Poll.UntilAsync("the day has several samples", async () => (await DaysAsync()).Exists(d => d.VolumeName == "v" && d.Samples >= 2));
         var day = (await DaysAsync()).Last(d => d.VolumeName == "v");
         Assert.InRange(day.Day, today, today.AddDays(1));
         Assert.Equal((day.Bytes, day.Bytes, day.Bytes, day.Bytes * day.Samples, 1), (day.MinBytes, day.MaxBytes, day.SumBytes / day.Samples, day.SumBytes, day.Files));
@@ -266,22 +265,22 @@ public sealed class UsageSamplerTests : IAsyncLifetime
             await db.SaveChangesAsync();
         }
 
-        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Count(d => d.VolumeName == "gone") <= 11, "the old days are deleted");
+        await Poll.UntilAsync("the old days are deleted", async () => (await DaysAsync()).Count(d => d.VolumeName == "gone") <= 11);
         Assert.InRange((await DaysAsync()).Count(d => d.VolumeName == "gone"), 10, 11);
         await using (var db = _host.OpenCatalog()) Assert.Equal("old", (await db.FormerLabels.SingleAsync()).Value);
 
         // The volume is removed, purged and, a day later, forgotten: its days and its labels are there still. What has no day left keeps no label.
         Assert.Equal("", await _host.Engine.RemoveAsync("v"));
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync("v")).Contains("purge"), "v is purged");
+        await Poll.UntilAsync("v is purged", async () => (await _host.EventsAsync("v")).Contains("purge"));
         await ExecuteAsync($"UPDATE volumes SET purge_after = {DateTime.UtcNow.AddMinutes(-1)} WHERE name = 'v'");
         // Ten days went by, or so it looks.
         await ExecuteAsync($"DELETE FROM usage_daily WHERE volume_id = {gone} AND day <> {today.AddDays(-90)}");
         await ExecuteAsync($"UPDATE usage_daily SET day = {today.AddDays(-101)} WHERE volume_id = {gone}");
-        await TestHost.EventuallyAsync(async () =>
+        await Poll.UntilAsync("v is forgotten, and its label is not", async () =>
         {
             await using var db = _host.OpenCatalog();
             return !await db.Volumes.AnyAsync() && await db.FormerLabels.Select(l => l.Value).ToListAsync() is ["web"];
-        }, "v is forgotten, and its label is not");
+        });
         Assert.Contains(await DaysAsync(), d => d.VolumeId == day.VolumeId);
     }
 
@@ -294,9 +293,9 @@ public sealed class UsageSamplerTests : IAsyncLifetime
         var file = _host.DataOf("v") + "/f";
         // Around midnight there are two days.
         await File.WriteAllBytesAsync(file, new byte[1_000_000]);
-        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Any(d => d.Bytes >= 1_000_000), "the growth is measured");
+        await Poll.UntilAsync("the growth is measured", async () => (await DaysAsync()).Any(d => d.Bytes >= 1_000_000));
         File.Delete(file);
-        await TestHost.EventuallyAsync(async () => (await DaysAsync()).Last().Bytes < 1_000_000, "the loss is measured");
+        await Poll.UntilAsync("the loss is measured", async () => (await DaysAsync()).Last().Bytes < 1_000_000);
         Assert.InRange((await DaysAsync()).Max(d => d.MaxBytes), 1_000_000, 2_000_000);
         Assert.InRange((await DaysAsync()).Min(d => d.MinBytes), 0, 100_000);
     }

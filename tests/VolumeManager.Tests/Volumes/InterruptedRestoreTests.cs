@@ -49,7 +49,7 @@ public sealed class InterruptedRestoreTests : IAsyncLifetime
     {
         await BreakOffAsync(name, moved);
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => await RowAsync() is { State: VolumeState.Ready, RemovedAt: null, PurgeAfter: null }, "it is ready");
+        await Poll.UntilAsync("it is ready", async () => await RowAsync() is { State: VolumeState.Ready, RemovedAt: null, PurgeAfter: null });
         Assert.Equal([name], await _host.Engine.ListAsync());
         Assert.Equal("", await _host.Engine.MountAsync(name, "x"));
         Assert.Equal("data", await File.ReadAllTextAsync(_host.TargetOf(name) + "/f"));
@@ -65,7 +65,7 @@ public sealed class InterruptedRestoreTests : IAsyncLifetime
         Directory.CreateDirectory(_host.DataOf("w"));
         await File.WriteAllTextAsync(_host.DataOf("w") + "/precious", "other data");
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => await RowAsync() is { State: VolumeState.Trashed, Name: "v", Directory: "v" }, "it is in the trash");
+        await Poll.UntilAsync("it is in the trash", async () => await RowAsync() is { State: VolumeState.Trashed, Name: "v", Directory: "v" });
         Assert.Empty(await _host.Engine.ListAsync());
         Assert.Equal("data", await File.ReadAllTextAsync(Trashed + "/f"));
         using var operate = OperatorClient.Of(_host);
@@ -79,7 +79,7 @@ public sealed class InterruptedRestoreTests : IAsyncLifetime
         await BreakOffAsync("w", moved: false);
         Directory.Delete(Trashed, recursive: true);
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => await RowAsync() is { State: VolumeState.Trashed }, "it is in the trash");
+        await Poll.UntilAsync("it is in the trash", async () => await RowAsync() is { State: VolumeState.Trashed });
         Assert.Equal("", await _host.Engine.CreateAsync("w"));
     }
 
@@ -90,7 +90,7 @@ public sealed class InterruptedRestoreTests : IAsyncLifetime
     {
         await BreakOffAsync("v", moved: false);
         var starting = _host.StartAsync();
-        await TestHost.EventuallyAsync(() => Task.FromResult(File.Exists(_host.Settings.Socket)), "the socket is there");
+        await Poll.UntilAsync("the socket is there", () => File.Exists(_host.Settings.Socket));
         Assert.Equal("", removes ? await _host.Engine.RemoveAsync("v") : await _host.Engine.CreateAsync("v"));
         await starting;
         if (removes)

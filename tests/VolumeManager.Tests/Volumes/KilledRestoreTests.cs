@@ -23,7 +23,7 @@ public sealed class KilledRestoreTests(ITestOutputHelper output)
         {
             Assert.True(kills < 60, $"seed {seed}: {kills} kills interrupted {work.Interrupted} restorations, {work.Restored} were acknowledged");
             if (kills > 0) await AgeAsync(host);
-            await using var daemon = await DaemonProcess.StartAsync(host);
+            using var daemon = await DaemonProcess.StartAsync(host);
             if (kills == 0) await host.Engine.CreateAsync("v0");
             if (kills == 0) await File.WriteAllTextAsync(host.DataOf("v0") + "/f", "data");
             using var operate = OperatorClient.Of(host);
@@ -37,9 +37,9 @@ public sealed class KilledRestoreTests(ITestOutputHelper output)
 
         output.WriteLine($"seed {seed}: {kills} kills, {work.Restored} restorations acknowledged, {work.Interrupted} interrupted");
         await AgeAsync(host);
-        await using var last = await DaemonProcess.StartAsync(host);
+        using var last = await DaemonProcess.StartAsync(host);
         Volume? row = null;
-        await TestHost.EventuallyAsync(async () => (row = await RowAsync(host)).State is VolumeState.Ready or VolumeState.Trashed, "what was begun is finished");
+        await Poll.UntilAsync("what was begun is finished", async () => (row = await RowAsync(host)).State is VolumeState.Ready or VolumeState.Trashed);
         if (row!.State == VolumeState.Trashed)
         {
             Assert.True(File.Exists(host.DataOf($".trash/{row.Name}.{row.Id:N}/f")));

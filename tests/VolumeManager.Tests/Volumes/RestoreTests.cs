@@ -158,7 +158,7 @@ public sealed class RestoreTests(RunningHost running) : IClassFixture<RunningHos
         Assert.NotNull(InTrash(id));
         Assert.Empty(Directory.GetFileSystemEntries(other));
         Assert.Equal((VolumeState.Trashed, _name), ((await RowsAsync(_name)).Single().State, (await RowsAsync(_name)).Single().Directory));
-        if (what == "a mount") await ShellCommand.RunAsync("umount", place);
+        if (what == "a mount") await Command.OutputOfAsync("umount", place);
         Assert.Equal("", (await _operator.RestoreAsync(_name)).Detail);
         Assert.Equal("data of " + _name, await ReadAsync(_name));
     }

@@ -63,7 +63,7 @@ public sealed class SilentServerTests : IAsyncLifetime, IDisposable
     {
         Assert.Equal("", await _host.Engine.CreateAsync(name, new Dictionary<string, string> { ["on-remove"] = "delete" }));
         Assert.Equal("", await _host.Engine.RemoveAsync(name));
-        await TestHost.EventuallyAsync(async () => (await _host.EventsAsync(name)).Contains("purge"), $"{name} is purged");
+        await Poll.UntilAsync($"{name} is purged", async () => (await _host.EventsAsync(name)).Contains("purge"));
     }
 
     async Task<string> RowsAsync(string state)

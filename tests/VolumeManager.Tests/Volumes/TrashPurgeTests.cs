@@ -27,7 +27,7 @@ public sealed class TrashPurgeTests : IAsyncLifetime
     async Task MakeAsync(string name, int files = 1)
     {
         Assert.Equal("", await _host.Engine.CreateAsync(name));
-        await ShellCommand.RunAsync("sh", "-c", $"cd \"$0\" && seq -f 'f%g' {files} | xargs touch", _host.DataOf(name));
+        await Command.OutputOfAsync("sh", "-c", $"cd \"$0\" && seq -f 'f%g' {files} | xargs touch", _host.DataOf(name));
     }
 
     async Task<VolumeState?> StateAsync(string name)
@@ -47,7 +47,7 @@ public sealed class TrashPurgeTests : IAsyncLifetime
 
         var reply = await _operator.SendAsync("DELETE", "/v1/trash/one");
         Assert.Equal("one", Assert.Single(reply.Json.GetProperty("volumes").EnumerateArray()).GetProperty("name").GetString());
-        await TestHost.EventuallyAsync(async () => await StateAsync("one") == VolumeState.Gone, "one is gone");
+        await Poll.UntilAsync("one is gone", async () => await StateAsync("one") == VolumeState.Gone);
         Assert.Equal(VolumeState.Trashed, await StateAsync("other"));
         Assert.Single(Directory.GetFileSystemEntries(_host.DataOf(".trash")));
         Assert.Equal(404, (await _operator.RestoreAsync("one")).Status);
@@ -56,9 +56,9 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         Assert.Equal("", await _host.Engine.RemoveAsync("third"));
         reply = await _operator.SendAsync("DELETE", "/v1/trash");
         Assert.Equal(["third", "other"], reply.Json.GetProperty("volumes").EnumerateArray().Select(v => v.GetProperty("name").GetString()));
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0), "the trash is empty");
+        await Poll.UntilAsync("the trash is empty", () => Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0);
         // It is told when it is done.
-        await TestHost.EventuallyAsync(async () => await StateAsync("third") == VolumeState.Gone, "third is gone");
+        await Poll.UntilAsync("third is gone", async () => await StateAsync("third") == VolumeState.Gone);
         Assert.Equal(["create", "remove", "purge-order", "purge"], await _host.EventsAsync("third"));
         Assert.Empty((await _operator.SendAsync("DELETE", "/v1/trash")).Json.GetProperty("volumes").EnumerateArray());
     }
@@ -73,7 +73,7 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         await using (var db = _host.OpenCatalog()) Assert.Equal(1, await db.Database.ExecuteSqlAsync($"UPDATE volumes SET removed_at = {ahead}, purge_after = {ahead.AddDays(1)}"));
         await _host.StartAsync();
         Assert.Equal(200, (await _operator.SendAsync("DELETE", "/v1/trash/v")).Status);
-        await TestHost.EventuallyAsync(async () => await StateAsync("v") == VolumeState.Gone, "it is gone");
+        await Poll.UntilAsync("it is gone", async () => await StateAsync("v") == VolumeState.Gone);
     }
 
     [Fact]
@@ -99,12 +99,12 @@ public sealed class TrashPurgeTests : IAsyncLifetime
             else
             {
                 purged++;
-                await TestHost.EventuallyAsync(async () => await StateAsync(name) == VolumeState.Gone, "it is gone");
+                await Poll.UntilAsync("it is gone", async () => await StateAsync(name) == VolumeState.Gone);
                 Assert.False(Directory.Exists(_host.DataOf(name)));
             }
         }
 
-        await TestHost.EventuallyAsync(() => Task.FromResult(Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0), "the trash is empty");
+        await Poll.UntilAsync("the trash is empty", () => Directory.GetFileSystemEntries(_host.DataOf(".trash")).Length == 0);
         Assert.Equal(restored, (await _host.Engine.ListAsync()).Count);
         Assert.Equal(30, restored + purged);
     }
@@ -121,7 +121,7 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         File.Delete(entry + ".purging/f1");
         await SetAsync("purging", interval: TimeSpan.FromHours(1));
         await _host.StartAsync();
-        await TestHost.EventuallyAsync(async () => await StateAsync("v") == VolumeState.Gone, "the purge is finished");
+        await Poll.UntilAsync("the purge is finished", async () => await StateAsync("v") == VolumeState.Gone);
         Assert.Empty(Directory.GetFileSystemEntries(_host.DataOf(".trash")));
 
         await MakeAsync("w", 10);
@@ -150,10 +150,10 @@ public sealed class TrashPurgeTests : IAsyncLifetime
         await ShellCommand.BindAsync(Directory.CreateDirectory(_host.DataOf("elsewhere")).FullName, entry + "/below");
         Assert.False(Directory.Exists(below));
         Assert.Equal(200, (await _operator.SendAsync("DELETE", "/v1/trash/v")).Status);
-        await TestHost.EventuallyAsync(async () => (await _operator.TrashAsync())[0].GetProperty("state").GetString() == "purging", "it is shown");
+        await Poll.UntilAsync("it is shown", async () => (await _operator.TrashAsync())[0].GetProperty("state").GetString() == "purging");
         Assert.Equal((409, "the data of volume v is being deleted already: it cannot be restored"), ((await _operator.RestoreAsync("v")).Status, (await _operator.RestoreAsync("v")).Detail));
-        await ShellCommand.RunAsync("umount", entry + "/below");
+        await Command.OutputOfAsync("umount", entry + "/below");
         Assert.Equal(200, (await _operator.SendAsync("DELETE", "/v1/trash/v")).Status);
-        await TestHost.EventuallyAsync(async () => await StateAsync("v") == VolumeState.Gone, "it is deleted when nothing is mounted in it any more");
+        await Poll.UntilAsync("it is deleted when nothing is mounted in it any more", async () => await StateAsync("v") == VolumeState.Gone);
     }
 }

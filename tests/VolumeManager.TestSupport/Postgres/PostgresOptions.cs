@@ -1,4 +1,4 @@
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>How a test's server is set up. The defaults keep production's promise: what is acknowledged is on the disk.</summary>
 internal sealed record PostgresOptions

@@ -1,6 +1,6 @@
-using System.Diagnostics;
+using VolumeManager.TestSupport.Polling;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>Streaming replication.</summary>
 partial class PostgresServer
@@ -15,10 +15,8 @@ partial class PostgresServer
     public async Task CatchUpAsync(PostgresServer primary)
     {
         var position = await primary.ScalarAsync<string>("SELECT pg_current_wal_lsn()::text");
-        for (var clock = Stopwatch.StartNew(); !await ScalarAsync<bool>($"SELECT pg_last_wal_replay_lsn() >= '{position}'"); await Task.Delay(10))
-        {
-            if (clock.Elapsed > s_patience) throw Failure($"The standby has not reached {position} after {s_patience.TotalSeconds} s");
-        }
+        if (!await Poll.HoldsWithinAsync(s_patience, () => ScalarAsync<bool>($"SELECT pg_last_wal_replay_lsn() >= '{position}'")))
+            throw Failure($"The standby has not reached {position} after {s_patience.TotalSeconds} s");
     }
 
     /// <summary>Makes a primary of this standby. The old primary is not told: kill it first, or there are two.</summary>

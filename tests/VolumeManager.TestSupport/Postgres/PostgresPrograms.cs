@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using VolumeManager.TestSupport.Processes;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>PostgreSQL's own programs, wherever the distribution put them, and how they are started.</summary>
 internal static class PostgresPrograms
@@ -13,26 +14,14 @@ internal static class PostgresPrograms
     /// <summary>Runs one to its end, as the server's user.</summary>
     public static async Task RunAsync(PostgresFolder folder, string program, params IEnumerable<string> arguments)
     {
-        var start = StartInfo(folder, [.. PostgresUser.Become(), PathOf(program), .. arguments]);
-        start.RedirectStandardError = true;
-        using var process = Process.Start(start)!;
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {await output}{await errors}");
+        var command = await Command.RunAsync(StartInfo(folder, [.. PostgresUser.Become(), PathOf(program), .. arguments]), TimeSpan.FromMinutes(2));
+        command.MustSucceed();
     }
 
     /// <summary>In a folder that the server's user may enter, and without what the caller's environment tells libpq.</summary>
     public static ProcessStartInfo StartInfo(PostgresFolder folder, IReadOnlyList<string> command)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            UseShellExecute = false,
-            WorkingDirectory = folder.Root,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
+        var start = new ProcessStartInfo(command[0], command.Skip(1)) { WorkingDirectory = folder.Root };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
         return start;
     }

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>Statements and databases. All of it goes over connections outside of any pool, so that none stands in the way later.</summary>
 partial class PostgresServer

@@ -1,8 +1,9 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using VolumeManager.TestSupport.Polling;
+using VolumeManager.TestSupport.Processes;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>
 /// A real PostgreSQL server of a test's own, on a private unix socket. It can be stopped, crashed, frozen and started again; it ends with the test's process.
@@ -37,7 +38,7 @@ internal sealed partial class PostgresServer : IAsyncDisposable
     public bool IsRunning => _process is { HasExited: false };
 
     /// <summary>The postmaster, and the backends and workers that it has at this moment.</summary>
-    public IReadOnlyList<int> ProcessIds => [Running.Postmaster, .. ServerProcesses.ChildrenOf(Running.Postmaster)];
+    public IReadOnlyList<int> ProcessIds => [Running.Postmaster, .. ProcessTable.ChildrenOf(Running.Postmaster)];
 
     PostgresProcess Running => IsRunning ? _process! : throw Failure("The server does not run");
 
@@ -52,11 +53,8 @@ internal sealed partial class PostgresServer : IAsyncDisposable
         if (IsRunning) throw Failure("The server runs already");
         _process?.Dispose();
         _process = await PostgresProcess.StartAsync(_folder, [PostgresPrograms.PathOf("postgres"), "-D", _folder.Data, .. _options.ToArguments(_folder, Port)]);
-        for (var clock = Stopwatch.StartNew(); !IsReady(_process.Postmaster); await Task.Delay(5))
-        {
-            if (!IsRunning) throw Failure("The server ended at its start");
-            if (clock.Elapsed > s_patience) throw Failure($"The server is not ready after {s_patience.TotalSeconds} s");
-        }
+        var ready = await Poll.HoldsWithinAsync(s_patience, () => IsRunning ? IsReady(_process.Postmaster) : throw Failure("The server ended at its start"));
+        if (!ready) throw Failure($"The server is not ready after {s_patience.TotalSeconds} s");
     }
 
     /// <summary>Fast shutdown: what runs is rolled back, sessions are ended, everything is written.</summary>
@@ -64,7 +62,7 @@ internal sealed partial class PostgresServer : IAsyncDisposable
     {
         var process = Running;
         ServerProcesses.Thaw(process.Postmaster);
-        ServerProcesses.Signal(process.Postmaster, ServerProcesses.SIGINT);
+        ProcessTable.Signal(process.Postmaster, ProcessTable.SIGINT);
         if (!await process.ExitsWithinAsync(s_patience)) throw Failure($"The server is not down after {s_patience.TotalSeconds} s");
     }
 
@@ -88,7 +86,7 @@ internal sealed partial class PostgresServer : IAsyncDisposable
         {
             // Immediate shutdown: no checkpoint, nobody needs the data; but unlike a kill it gives shared memory back.
             ServerProcesses.Thaw(_process!.Postmaster);
-            ServerProcesses.Signal(_process.Postmaster, ServerProcesses.SIGQUIT);
+            ProcessTable.Signal(_process.Postmaster, ProcessTable.SIGQUIT);
             if (!await _process.ExitsWithinAsync(TimeSpan.FromSeconds(10))) await KillAsync();
         }
 
@@ -128,8 +126,8 @@ internal sealed partial class PostgresServer : IAsyncDisposable
     async Task FreeSharedMemoryAsync()
     {
         if (PidFile() is not { Length: >= 7 } lines || lines[6].Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [_, var id]) return;
-        using var ipcrm = Process.Start(new ProcessStartInfo("ipcrm", ["-m", id]) { UseShellExecute = false })!;
-        await ipcrm.WaitForExitAsync();
+        // Its guard may have removed it already.
+        await Command.RunAsync(s_patience, "ipcrm", "-m", id);
     }
 
     string[]? PidFile()

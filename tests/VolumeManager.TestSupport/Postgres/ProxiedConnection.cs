@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>One client's connection through a <see cref="PostgresProxy"/>, and the one to the server that it stands for.</summary>
 internal sealed class ProxiedConnection(Socket client, string serverSocket, ProxyTraffic traffic) : IDisposable

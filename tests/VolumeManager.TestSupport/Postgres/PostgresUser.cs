@@ -1,4 +1,4 @@
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>Who the server runs as: PostgreSQL refuses root, which tests that mount must be.</summary>
 internal sealed record PostgresUser(string Uid, string Gid)

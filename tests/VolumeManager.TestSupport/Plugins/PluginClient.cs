@@ -2,10 +2,10 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
-namespace VolumeManager.Tests.Docker;
+namespace VolumeManager.TestSupport.Plugins;
 
-/// <summary>Sends what an engine sends, byte for byte: no Content-Type, a new connection for each call.</summary>
-internal sealed class EngineClient(string socketPath)
+/// <summary>Speaks to a plugin's socket as an engine does, byte for byte: a POST without Content-Type, a new connection for each call.</summary>
+internal sealed class PluginClient(string socketPath)
 {
     internal const string Accept = "application/vnd.docker.plugins.v1.2+json";
 
@@ -34,6 +34,9 @@ internal sealed class EngineClient(string socketPath)
     }
 
     internal Task<Reply> CallAsync(string path, string? body) => SendAsync(Request(path, body));
+
+    /// <summary>Calls a verb of a volume driver.</summary>
+    internal Task<Reply> CallAsync(string verb, object request) => CallAsync($"/VolumeDriver.{verb}", JsonSerializer.Serialize(request) + "\n");
 
     internal async Task<Reply> SendAsync(byte[] request, bool halfClose = false)
     {

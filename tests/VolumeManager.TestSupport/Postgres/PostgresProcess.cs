@@ -1,6 +1,7 @@
-using System.Diagnostics;
+using VolumeManager.TestSupport.Polling;
+using VolumeManager.TestSupport.Processes;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>A running postmaster, which ends with us whatever ends us.</summary>
 internal sealed class PostgresProcess : IDisposable
@@ -37,9 +38,9 @@ internal sealed class PostgresProcess : IDisposable
         exit $code
         """;
 
-    readonly Process _shell;
+    readonly RunningProgram _shell;
 
-    PostgresProcess(Process shell, int postmaster) => (_shell, Postmaster) = (shell, postmaster);
+    PostgresProcess(RunningProgram shell, int postmaster) => (_shell, Postmaster) = (shell, postmaster);
 
     public int Postmaster { get; }
 
@@ -49,24 +50,13 @@ internal sealed class PostgresProcess : IDisposable
     {
         // A session of its own: neither Ctrl-C nor a kill of the whole test run's group ends the guard before its time.
         string[] command = ["setsid", "sh", "-c", Guard, "postgres-guard", folder.Log, .. PostgresUser.Become("--pdeathsig", "KILL"), .. arguments];
-        var shell = Process.Start(PostgresPrograms.StartInfo(folder, command))!;
-        var line = await shell.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30));
-        return int.TryParse(line, out var postmaster) ? new PostgresProcess(shell, postmaster) : throw new InvalidOperationException($"No server: {folder.LogTail()}");
+        var shell = new RunningProgram("postgres", PostgresPrograms.StartInfo(folder, command), keepsInput: true);
+        await shell.UntilAsync("starts", () => Task.FromResult(shell.Log is not []));
+        return int.TryParse(shell.Log[0], out var postmaster) ? new PostgresProcess(shell, postmaster) : throw new InvalidOperationException($"No server: {folder.LogTail()}");
     }
 
     /// <returns>False when it still runs at the deadline.</returns>
-    public async Task<bool> ExitsWithinAsync(TimeSpan deadline)
-    {
-        try
-        {
-            await _shell.WaitForExitAsync().WaitAsync(deadline);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
+    public Task<bool> ExitsWithinAsync(TimeSpan deadline) => Poll.HoldsWithinAsync(deadline, () => _shell.HasExited);
 
     public void Dispose() => _shell.Dispose();
 }

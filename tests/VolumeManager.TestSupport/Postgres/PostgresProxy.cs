@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>
 /// Stands between a client and a server as a network does that can break, freeze and be slow, and counts the round trips.

@@ -1,4 +1,4 @@
-namespace VolumeManager.Postgres;
+namespace VolumeManager.TestSupport.Postgres;
 
 /// <summary>What all connections of a <see cref="PostgresProxy"/> share: whether bytes flow, how slowly, and how often the direction changed.</summary>
 internal sealed class ProxyTraffic
