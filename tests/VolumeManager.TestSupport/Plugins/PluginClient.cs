@@ -71,17 +71,22 @@ internal sealed class PluginClient(string socketPath)
         var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
         if (end < 0) return new Reply("", "");
         var reply = new Reply(text[..end], text[(end + 4)..]);
-        return reply.Header("Transfer-Encoding") == "chunked" ? reply with { Body = Dechunk(received.ToArray(), Encoding.UTF8.GetByteCount(text[..(end + 4)])) } : reply;
+        if (reply.Header("Transfer-Encoding") != "chunked") return reply;
+        return Dechunk(received.ToArray(), Encoding.UTF8.GetByteCount(text[..(end + 4)])) is { } body ? reply with { Body = body } : new Reply("", "");
     }
 
-    static string Dechunk(byte[] bytes, int at)
+    /// <returns>Null when the last chunk is missing: the server ended while it answered.</returns>
+    static string? Dechunk(byte[] bytes, int at)
     {
         var body = new MemoryStream();
         while (true)
         {
-            var lineEnd = at + bytes.AsSpan(at).IndexOf("\r\n"u8);
+            var length = at < bytes.Length ? bytes.AsSpan(at).IndexOf("\r\n"u8) : -1;
+            if (length < 0) return null;
+            var lineEnd = at + length;
             var size = Convert.ToInt32(Encoding.ASCII.GetString(bytes, at, lineEnd - at), 16);
             if (size == 0) return Encoding.UTF8.GetString(body.ToArray());
+            if (lineEnd + 2 + size > bytes.Length) return null;
             body.Write(bytes, lineEnd + 2, size);
             at = lineEnd + 2 + size + 2;
         }
