@@ -58,5 +58,6 @@ public abstract class ServingCluster : IAsyncLifetime, IAsyncDisposable
         if (_cluster is not null) await _cluster.DisposeAsync();
         Exportfs.Dispose();
         _served.Dispose();
+        GC.SuppressFinalize(this);
     }
 }

@@ -17,8 +17,9 @@ public class DeadlineTests
     [InlineData(EventKind.Unmount, 50, 20)]
     public void Each_call_has_a_deadline_below_the_engines_and_not_above_the_configured_one(string kind, int byDefault, int configured)
     {
+        using var drain = new Drain();
         TimeSpan DeadlineWith(Settings settings) =>
-            new VolumeDriverApi(new TaskCompletionSource<HostDaemon>().Task, settings, new EngineGeneration(), NullLogger<VolumeDriverApi>.Instance).DeadlineOf(kind);
+            new VolumeDriverApi(new TaskCompletionSource<HostDaemon>().Task, settings, new EngineGeneration(), drain, NullLogger<VolumeDriverApi>.Instance).DeadlineOf(kind);
         Assert.Equal(TimeSpan.FromSeconds(byDefault), DeadlineWith(new Settings()));
         Assert.Equal(TimeSpan.FromSeconds(configured), DeadlineWith(new Settings { CallDeadline = TimeSpan.FromSeconds(configured) }));
     }
