@@ -65,7 +65,7 @@ public sealed class SchemaTests
     {
         // How long a start takes on this machine now.
         var clock = Stopwatch.StartNew();
-        using (var other = new TestHost()) using (await DaemonProcess.StartAsync(other)) clock.Stop();
+        await using (var other = new TestHost()) using (await DaemonProcess.StartAsync(other)) clock.Stop();
         await using var host = new TestHost();
         for (var eighth = 1; eighth <= 8; eighth++)
         {
