@@ -10,12 +10,13 @@ using Xunit.Sdk;
 namespace VolumeManager.Tests.Hosts;
 
 /// <summary>
-/// Adds to the output of each failed test what the hosts of this process were like when the assertion failed: logs, mounts, and rows of the catalog. xunit reports a failure
+/// Adds to the output of each failed test what its hosts were like when the assertion failed: logs, mounts, and rows of the catalog. xunit reports a failure
 /// only after the test has disposed of its hosts, so the report is made when the exception is thrown, and kept until the test is reported.
 /// </summary>
-/// <remarks>Tests run in parallel: the report has the hosts of the tests that ran at that moment, too, each under the name of its directory.</remarks>
+/// <remarks>Tests run in parallel, those of one collection one after the other: a host belongs to the collection in whose flow of execution it was made.</remarks>
 public sealed class FailureReports : XunitTestFramework
 {
+    static readonly AsyncLocal<ITestCollection?> s_collection = new();
     static readonly ConcurrentDictionary<string, string> s_byMessage = new(StringComparer.Ordinal);
 
     // The same exception is thrown again at each await.
@@ -27,6 +28,9 @@ public sealed class FailureReports : XunitTestFramework
     public FailureReports(IMessageSink diagnostics)
         : base(diagnostics) => AppDomain.CurrentDomain.FirstChanceException += Report;
 
+    /// <summary>Gets the collection of the test that runs here.</summary>
+    internal static ITestCollection? Collection => s_collection.Value;
+
     protected override ITestFrameworkExecutor CreateExecutor(AssemblyName assemblyName) => new Executor(assemblyName, SourceInformationProvider, DiagnosticMessageSink);
 
     static void Report(object? sender, FirstChanceExceptionEventArgs thrown)
@@ -35,7 +39,7 @@ public sealed class FailureReports : XunitTestFramework
         t_isReporting = true;
         try
         {
-            s_byMessage[thrown.Exception.Message] = TestHost.DescribeAll();
+            s_byMessage[thrown.Exception.Message] = TestHost.DescribeAll(Collection);
         }
         finally
         {
@@ -46,10 +50,28 @@ public sealed class FailureReports : XunitTestFramework
     sealed class Executor(AssemblyName assembly, ISourceInformationProvider source, IMessageSink diagnostics) : XunitTestFrameworkExecutor(assembly, source, diagnostics)
     {
         protected override void RunTestCases(IEnumerable<IXunitTestCase> testCases, IMessageSink executionMessageSink, ITestFrameworkExecutionOptions executionOptions) =>
-            base.RunTestCases(testCases, new Sink(executionMessageSink), executionOptions);
+            _ = RunAsync(testCases, executionMessageSink, executionOptions);
+
+        // Nobody waits for the task: a message tells that the run has ended.
+        async Task RunAsync(IEnumerable<IXunitTestCase> testCases, IMessageSink sink, ITestFrameworkExecutionOptions options)
+        {
+            using var runner = new Runner(TestAssembly, testCases, DiagnosticMessageSink, new Sink(sink), options);
+            await runner.RunAsync();
+        }
     }
 
-    sealed class Sink(IMessageSink inner) : IMessageSink
+    sealed class Runner(ITestAssembly assembly, IEnumerable<IXunitTestCase> testCases, IMessageSink diagnostics, IMessageSink sink, ITestFrameworkExecutionOptions options)
+        : XunitTestAssemblyRunner(assembly, testCases, diagnostics, sink, options)
+    {
+        protected override async Task<RunSummary> RunTestCollectionAsync(
+            IMessageBus messageBus, ITestCollection testCollection, IEnumerable<IXunitTestCase> testCases, CancellationTokenSource cancellationTokenSource)
+        {
+            s_collection.Value = testCollection;
+            return await base.RunTestCollectionAsync(messageBus, testCollection, testCases, cancellationTokenSource);
+        }
+    }
+
+    sealed class Sink(IMessageSink inner) : LongLivedMarshalByRefObject, IMessageSink
     {
         public bool OnMessage(IMessageSinkMessage message) => inner.OnMessage(message is ITestFailed failed ? WithReport(failed) : message);
 

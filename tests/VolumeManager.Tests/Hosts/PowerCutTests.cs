@@ -14,7 +14,7 @@ namespace VolumeManager.Tests.Hosts;
 /// still waits in memory. A daemon is then started on the copies. The file systems are separate and do not commit on their own, so an fsync of one cannot hide a missing fsync of the other.
 /// </summary>
 [Trait("Catalog", "sqlite")]
-public sealed class PowerCutTests : IAsyncLifetime
+public sealed class PowerCutTests : IAsyncLifetime, IAsyncDisposable
 {
     const string Mount = """mount -o loop,commit=600,noauto_da_alloc "$0.img" "$0" """;
     readonly ScratchFolder _folder = new();
@@ -29,7 +29,9 @@ public sealed class PowerCutTests : IAsyncLifetime
         }
     }
 
-    public async Task DisposeAsync()
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
         await _host.DisposeAsync();
         _folder.Dispose();
@@ -38,7 +40,7 @@ public sealed class PowerCutTests : IAsyncLifetime
     string[] Disks => [_host.Settings.StateDirectory, _host.Settings.DataRoot];
 
     /// <summary>Writes everything to the disks, so that a test judges only what comes after.</summary>
-    Task SyncAsync() => Command.OutputOfAsync("sync", ["-f", .. Disks]);
+    async Task SyncAsync() => await Command.OutputOfAsync("sync", ["-f", .. Disks]);
 
     /// <summary>Leaves the disks as the power cut leaves them at this moment. No daemon runs afterwards.</summary>
     async Task CutAsync()
@@ -111,6 +113,7 @@ public sealed class PowerCutTests : IAsyncLifetime
 
     [Theory]
     [InlineData("w", "clone", "v", "w")]
+    [InlineData("w", "clone", "v", "w", "--live")]
     [InlineData("v", "move", "v", "--backend", "local")]
     public async Task A_copied_volume_is_whole_after_a_power_cut(string copy, params string[] command)
     {

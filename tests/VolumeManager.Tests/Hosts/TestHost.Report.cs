@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Linux;
+using Xunit.Abstractions;
 
 namespace VolumeManager.Tests.Hosts;
 
@@ -10,12 +11,13 @@ public sealed partial class TestHost
 {
     static readonly ConcurrentDictionary<TestHost, bool> s_hosts = new();
     readonly RecentLog _log = new();
+    readonly ITestCollection? _collection = FailureReports.Collection;
 
-    /// <summary>Describes the hosts that are there now, and each catalog of theirs.</summary>
-    internal static string DescribeAll()
+    /// <summary>Describes the hosts of a test that exist now, and each catalog of theirs.</summary>
+    internal static string DescribeAll(ITestCollection? collection)
     {
         var text = new StringBuilder();
-        var hosts = s_hosts.Keys.OrderBy(h => h.Settings.HostName, StringComparer.Ordinal).ToList();
+        var hosts = s_hosts.Keys.Where(h => h._collection == collection).OrderBy(h => h.Settings.HostName, StringComparer.Ordinal).ToList();
         foreach (var host in hosts)
         {
             text.AppendLine().AppendLine($"host {host.Settings.HostName} in {host._folder}, its log:").AppendJoin(Environment.NewLine, host._log.Entries).AppendLine();

@@ -5,7 +5,7 @@ using VolumeManager.Tests.Linux;
 namespace VolumeManager.Tests.Mounts;
 
 /// <summary>What becomes of an engine's claims when the next engine starts.</summary>
-public sealed class EngineStartTests : IAsyncLifetime
+public sealed class EngineStartTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly TestHost _host = new();
 
@@ -15,7 +15,9 @@ public sealed class EngineStartTests : IAsyncLifetime
         _host.Settings = _host.Settings with { ReconcileInterval = TimeSpan.FromMilliseconds(50) };
     }
 
-    public async Task DisposeAsync() => await _host.DisposeAsync();
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync() => await _host.DisposeAsync();
 
     async Task MountAsync()
     {
