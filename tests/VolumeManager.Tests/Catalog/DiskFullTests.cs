@@ -50,7 +50,7 @@ public sealed class DiskFullTests
     {
         await using var host = new TestHost();
         Directory.CreateDirectory(host.Settings.StateDirectory);
-        await RunAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=2m", "none", host.Settings.StateDirectory);
         // A pass of the reconciler between the end of the shortage and the Mount would write the release first, and the test would prove nothing.
         host.Settings = host.Settings with { ReconcileInterval = TimeSpan.FromSeconds(2) };
         await host.StartAsync();

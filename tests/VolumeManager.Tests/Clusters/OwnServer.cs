@@ -44,5 +44,6 @@ public abstract class OwnServer : IAsyncLifetime, IAsyncDisposable
         foreach (var host in _hosts) await host.DisposeAsync();
         await Server.DisposeAsync();
         _data.Dispose();
+        GC.SuppressFinalize(this);
     }
 }
