@@ -65,7 +65,7 @@ public sealed class EngineStartTests : IAsyncLifetime, IAsyncDisposable
     {
         await MountAsync();
         var generation = await GenerationAsync();
-        await using (await HoldAsync())
+        using (await HoldAsync())
         {
             await _host.Engine.ActivateAsync();
             Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
@@ -81,7 +81,7 @@ public sealed class EngineStartTests : IAsyncLifetime, IAsyncDisposable
     public async Task Claims_whose_mount_was_taken_down_while_the_daemon_was_stopped_end_with_their_container()
     {
         await MountAsync();
-        await using (await HoldAsync())
+        using (await HoldAsync())
         {
             await _host.StopAsync();
             _host.UnmountAll();
