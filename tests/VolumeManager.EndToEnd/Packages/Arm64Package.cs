@@ -38,20 +38,20 @@ public sealed class Arm64Package(ITestOutputHelper output) : IDisposable
         await daemon.UntilLoggedAsync("volman ready", s_patience);
         try
         {
-            using var plugin = new PluginClient(folder["volman.sock"]);
+            var plugin = new PluginClient(folder["volman.sock"]);
             var volume = new { Name = "shop" };
             var mount = new { volume.Name, ID = "caller" };
-            Assert.Equal("", await plugin.CallAsync("Create", volume));
-            Assert.Equal("", await plugin.CallAsync("Mount", mount));
+            Assert.Equal("", (await plugin.CallAsync("Create", volume)).Err);
+            Assert.Equal("", (await plugin.CallAsync("Mount", mount)).Err);
             Assert.Equal([folder["mnt/shop"]], machine.MountsBelow(folder["mnt"]));
             (await machine.RunAsync(s_patience, "sh", "-c", $"echo written >{folder["mnt/shop/f"]}")).MustSucceed();
             Assert.Equal("written\n", await File.ReadAllTextAsync(folder["volumes/shop/f"]));
-            Assert.Equal("", await plugin.CallAsync("Get", volume));
-            Assert.Contains("in use", await plugin.CallAsync("Remove", volume), StringComparison.Ordinal);
-            Assert.Equal("", await plugin.CallAsync("Unmount", mount));
+            Assert.Equal("", (await plugin.CallAsync("Get", volume)).Err);
+            Assert.Contains("in use", (await plugin.CallAsync("Remove", volume)).Err, StringComparison.Ordinal);
+            Assert.Equal("", (await plugin.CallAsync("Unmount", mount)).Err);
             Assert.Empty(machine.MountsBelow(folder["mnt"]));
-            Assert.Equal("", await plugin.CallAsync("Remove", volume));
-            Assert.NotEqual("", await plugin.CallAsync("Get", volume));
+            Assert.Equal("", (await plugin.CallAsync("Remove", volume)).Err);
+            Assert.NotEqual("", (await plugin.CallAsync("Get", volume)).Err);
         }
         finally
         {

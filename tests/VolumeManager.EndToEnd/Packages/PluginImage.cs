@@ -9,7 +9,7 @@ internal sealed class PluginImage : IDisposable
     public const string Name = "volman-under-test";
 
     // The first time Debian's packages are fetched.
-    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(5);
+    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(15);
 
     readonly MachineFolder _folder = new();
 
