@@ -42,7 +42,7 @@ public class DeadlineTests
             List<Task<string>> calls = [host.Engine.CreateAsync("new"), host.Engine.MountAsync("v", "x"), host.Engine.RemoveAsync("removed")];
             await Poll.UntilAsync("the Mount has claimed the volume, and waits for the disk", async () => await host.CountMountRowsAsync() == 1);
             calls.Add(host.Engine.UnmountAsync("v", "x"));
-            answers = await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(30));
+            answers = await Task.WhenAll(calls).WaitAsync(TimeSpan.FromMinutes(2));
         }
         finally
         {
