@@ -182,7 +182,11 @@ begin_tests() { # begin_tests NAME PROJECT SCOPE FILTER
   local options=(--no-build --configuration Release --results-directory "$LOGS" --logger "trx;LogFileName=$trx"
     --logger "console;verbosity=normal" --blame-hang-timeout "$((20 + schedules / 5))m" --blame-hang-dump-type none)
   if [ -n "$which" ]; then options+=(--filter "$which"); fi
-  if [ -n "$serial" ]; then options+=(-- xUnit.ParallelizeTestCollections=false xUnit.MaxParallelThreads=1); fi
+  if [ -n "$serial" ]; then
+    options+=(-- xUnit.ParallelizeTestCollections=false xUnit.MaxParallelThreads=1)
+  elif [ "$project" = VolumeManager.Tests ] && [ $tier != unit ]; then
+    options+=(-- xUnit.MaxParallelThreads=5) # beside the end-to-end tests
+  fi
   : >"$log"
   tail -n +1 -f --pid=$$ "$log" 2>/dev/null > >(watch_tests "$name") &
   watcher[$name]=$!
@@ -275,13 +279,12 @@ if [ $tier = default ] || [ $tier = full ]; then begin laboratory tests/lab/lab 
 
 must "restore" restore
 must "build" dotnet build --no-restore --configuration Release
-if [ $tier != unit ]; then begin "publish" publish; fi
-begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
-# The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
-begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
+if [ $tier != unit ]; then must "publish" publish; else unset VOLMAN_BIN; fi
 
+# Two lanes: the passes of the unit tests one after the other, and the end-to-end tests beside them. More at a time than
+# two cores can run makes time limits of the real engines and databases pass.
+begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
 if [ $tier != unit ]; then
-  await "publish" || exit 1
   await "Docker 28.5" || exit 1
   if [ $tier != fast ]; then await laboratory || exit 1; fi
   case $tier in
@@ -290,12 +293,13 @@ if [ $tier != unit ]; then
     *) begin_tests "end to end" VolumeManager.EndToEnd '' 'Tier!=full' ;;
   esac
 fi
-# After the publish, which compiles into the same folders.
+await_tests "unit tests, SQLite"
+# The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
+begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
+await_tests "unit tests, PostgreSQL"
 begin "pending model changes" pending_model_changes
 await "pending model changes" || true
 begin "format" dotnet format --verify-no-changes --no-restore
-await_tests "unit tests, SQLite"
-await_tests "unit tests, PostgreSQL"
 await "format" || true
 if [ $tier != unit ]; then await_tests "end to end"; fi
 if [ $tier = full ]; then

@@ -5,7 +5,8 @@ namespace VolumeManager.TestSupport.Polling;
 /// <summary>Waits for a condition, never without a deadline.</summary>
 internal static class Poll
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    /// <summary>Ends what would wait for ever, also on a busy machine. No test judges how long something takes.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(5);
     static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(50);
 

@@ -14,7 +14,7 @@ public sealed class CompletionCommandTests
         // As a shell finds it: a program on its path.
         using var folder = new ScratchFolder();
         var program = folder.Of("volman");
-        await File.WriteAllTextAsync(program, $"#!/bin/sh\nexec dotnet {AppContext.BaseDirectory}/volman.dll \"$@\"\n");
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\nexec {string.Join(' ', VolmanProcess.Program)} \"$@\"\n");
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         const string complete = """
             PATH=$1:$PATH; source <(volman completion bash); COMP_LINE=$2 COMP_POINT=${#2}

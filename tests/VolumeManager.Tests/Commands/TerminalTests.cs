@@ -14,7 +14,7 @@ public sealed class TerminalTests : IAsyncLifetime, IAsyncDisposable
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     Task<string> OnTerminalAsync(string arguments, string before = "", string environment = "TERM=xterm-256color") => Command.OutputOfAsync(
-        "sh", "-c", $"{before} env -u NO_COLOR {environment} VOLMAN_ADMIN_SOCKET={_host.Settings.AdminSocket} script -qec 'dotnet {Path.Combine(AppContext.BaseDirectory, "volman.dll")} {arguments}' /dev/null");
+        "sh", "-c", $"{before} env -u NO_COLOR {environment} VOLMAN_ADMIN_SOCKET={_host.Settings.AdminSocket} script -qec '{string.Join(' ', VolmanProcess.Program)} {arguments}' /dev/null");
 
     Task<VolmanProcess.Ended> PipedAsync(params string[] arguments) => VolmanProcess.RunAsync([.. arguments, "--admin-socket", _host.Settings.AdminSocket], null);
 

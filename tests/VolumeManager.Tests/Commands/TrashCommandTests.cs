@@ -118,7 +118,7 @@ public sealed class TrashCommandTests(RunningHost running) : IClassFixture<Runni
     public async Task On_a_terminal_it_asks_and_only_yes_is_yes()
     {
         await MakeAndRemoveAsync("asked");
-        var volman = $"dotnet {Path.Combine(AppContext.BaseDirectory, "volman.dll")} trash empty asked --admin-socket {_host.Settings.AdminSocket}";
+        var volman = $"{string.Join(' ', VolmanProcess.Program)} trash empty asked --admin-socket {_host.Settings.AdminSocket}";
         // script(1) gives it a terminal.
         var refused = await Command.OutputOfAsync("sh", "-c", $"echo n | script -qec '{volman}' /dev/null || true");
         Assert.Contains("Delete the data of asked for good? [y/N]", refused, StringComparison.Ordinal);

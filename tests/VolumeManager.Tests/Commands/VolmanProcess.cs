@@ -2,10 +2,15 @@ using System.Diagnostics;
 
 namespace VolumeManager.Tests.Commands;
 
-/// <summary>The executable that lies beside the tests, run as a person runs it.</summary>
+/// <summary>The program, run as a person runs it: the published one that VOLMAN_BIN names, which starts in a tenth of the time, or the build beside the tests.</summary>
 internal static class VolmanProcess
 {
     internal sealed record Ended(int ExitCode, string Output, string Errors);
+
+    /// <summary>The program's command line, without arguments.</summary>
+    internal static string[] Program { get; } = Environment.GetEnvironmentVariable("VOLMAN_BIN") is { Length: > 0 } published && File.Exists(published)
+        ? [published]
+        : ["dotnet", Path.Combine(AppContext.BaseDirectory, "volman.dll")];
 
     /// <summary>Starts it and waits for nothing.</summary>
     /// <param name="variables">Set in its environment beside what is there.</param>
@@ -16,13 +21,13 @@ internal static class VolmanProcess
 
     internal static async Task<Ended> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables)
     {
-        var command = await Command.RunAsync(StartInfo(arguments, variables), TimeSpan.FromSeconds(60));
+        var command = await Command.RunAsync(StartInfo(arguments, variables), TimeSpan.FromMinutes(3));
         return new Ended(command.ExitCode, command.StandardOutput, command.StandardError);
     }
 
     internal static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "volman.dll"), .. arguments]);
+        var start = new ProcessStartInfo(Program[0], [.. Program[1..], .. arguments]);
         foreach (var (name, value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return start;
     }
