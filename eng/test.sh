@@ -184,8 +184,6 @@ begin_tests() { # begin_tests NAME PROJECT SCOPE FILTER
   if [ -n "$which" ]; then options+=(--filter "$which"); fi
   if [ -n "$serial" ]; then
     options+=(-- xUnit.ParallelizeTestCollections=false xUnit.MaxParallelThreads=1)
-  elif [ "$project" = VolumeManager.Tests ] && [ $tier != unit ]; then
-    options+=(-- xUnit.MaxParallelThreads=5) # beside the end-to-end tests
   fi
   : >"$log"
   tail -n +1 -f --pid=$$ "$log" 2>/dev/null > >(watch_tests "$name") &
@@ -260,6 +258,8 @@ publish() {
 }
 
 use_dotnet
+# Idle threads of many processes must not spin on two cores.
+export DOTNET_ThreadPool_UnfairSemaphoreSpinLimit=0
 export DEBIAN_FRONTEND=noninteractive VOLMAN_BIN=$ROOT/artifacts/volman/volman
 engine28=${VOLMAN_E2E_ENGINE_ROOT_28:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/engine-28}
 export VOLMAN_E2E_ENGINE_ROOT_28=$engine28
@@ -281,9 +281,17 @@ must "restore" restore
 must "build" dotnet build --no-restore --configuration Release
 if [ $tier != unit ]; then must "publish" publish; else unset VOLMAN_BIN; fi
 
-# Two lanes: the passes of the unit tests one after the other, and the end-to-end tests beside them. More at a time than
-# two cores can run makes time limits of the real engines and databases pass.
+# One test project at a time, each with several tests at a time. Two projects beside each other overload two cores so
+# much that time limits of the real engines and databases pass.
+begin "pending model changes" pending_model_changes
+await "pending model changes" || true
+begin "format" dotnet format --verify-no-changes --no-restore
 begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
+await "format" || true
+await_tests "unit tests, SQLite"
+# The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
+begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
+await_tests "unit tests, PostgreSQL"
 if [ $tier != unit ]; then
   await "Docker 28.5" || exit 1
   if [ $tier != fast ]; then await laboratory || exit 1; fi
@@ -292,16 +300,8 @@ if [ $tier != unit ]; then
     full) begin_tests "end to end" VolumeManager.EndToEnd '' '' ;;
     *) begin_tests "end to end" VolumeManager.EndToEnd '' 'Tier!=full' ;;
   esac
+  await_tests "end to end"
 fi
-await_tests "unit tests, SQLite"
-# The same tests once more, with a shared PostgreSQL as the catalog. Left out: what is about SQLite itself, and what uses PostgreSQL anyway.
-begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global '(Catalog!=sqlite)&(FullyQualifiedName!~Tests.Clusters)&(FullyQualifiedName!~Tests.Postgres)&(FullyQualifiedName!~Tests.Commands)&(FullyQualifiedName!~Tests.Linux)'
-await_tests "unit tests, PostgreSQL"
-begin "pending model changes" pending_model_changes
-await "pending model changes" || true
-begin "format" dotnet format --verify-no-changes --no-restore
-await "format" || true
-if [ $tier != unit ]; then await_tests "end to end"; fi
 if [ $tier = full ]; then
   begin "kernel from source" tests/lab/lab check-kernel
   await "kernel from source" || true

@@ -8,7 +8,7 @@ internal sealed class Tape(CallRecorder recorder)
 {
     const string Letters = "xyzabcdefghijklmnopqrstuvw";
     static readonly TimeSpan s_settling = TimeSpan.FromMilliseconds(150);
-    static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
 
     readonly Dictionary<string, char> _letters = new(StringComparer.Ordinal);
     int _heard = recorder.Calls.Count;

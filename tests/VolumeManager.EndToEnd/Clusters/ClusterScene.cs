@@ -8,7 +8,7 @@ namespace VolumeManager.EndToEnd.Clusters;
 /// </summary>
 internal sealed class ClusterScene : IAsyncDisposable
 {
-    static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
     static int s_count;
 
     readonly ITestOutputHelper _output;

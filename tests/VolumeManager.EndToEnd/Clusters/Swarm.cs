@@ -8,7 +8,7 @@ internal sealed class Swarm
     /// <summary>What a task does unless told otherwise: it leaves a file of its own in the volume, with its node's name.</summary>
     public const string LeaveFile = "echo $NODE > /x/$TASK; sleep 100000";
 
-    static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(90);
+    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
 
     readonly IReadOnlyList<Node> _nodes;
 

@@ -7,7 +7,7 @@ internal sealed class Daemon(Machine machine, string socket, DaemonSettings sett
 {
     public const string HostName = DaemonSettings.LonelyHost;
     public static readonly TimeSpan EngineGrace = TimeSpan.FromSeconds(3);
-    static readonly TimeSpan s_readyDeadline = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan s_readyDeadline = TimeSpan.FromMinutes(3);
 
     readonly MachineFolder _folder = machine.Folder;
     readonly List<string> _earlierLog = [];

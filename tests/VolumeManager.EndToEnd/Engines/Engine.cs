@@ -7,7 +7,7 @@ internal sealed class Engine(Machine machine, bool liveRestore)
 {
     const string ContainerdFolder = "/run/containerd";
     const string ContainerdSocket = $"{ContainerdFolder}/containerd.sock";
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     readonly MachineFolder _folder = machine.Folder;
     RunningProgram? _containerd;

@@ -3,7 +3,7 @@ namespace VolumeManager.EndToEnd.Lab;
 /// <summary>One host of the laboratory: commands on it, its power, its network.</summary>
 internal sealed class LabHost(Laboratory lab, string name)
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
     internal const string StateDirectory = "/srv/volman";
     internal const string Database = "Host=h4;Database=volman;Username=postgres";
 

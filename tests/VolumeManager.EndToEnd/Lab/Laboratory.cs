@@ -11,7 +11,7 @@ public sealed class Laboratory : IAsyncLifetime
     public const string Collection = "laboratory";
     const int Hosts = 5;
 
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(6);
     internal static readonly string Script = Path.Combine(DaemonBinary.RepositoryRoot(), "tests", "lab", "lab");
 
     LabHost[]? _hosts;

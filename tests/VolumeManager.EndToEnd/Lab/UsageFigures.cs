@@ -5,7 +5,7 @@ namespace VolumeManager.EndToEnd.Lab;
 public sealed class UsageFigures(Laboratory lab, ITestOutputHelper output)
 {
     // A host may believe for a minute what the server has told it of a file (acregmax).
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(100);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
 
     Task RestartAllAsync(string options = "") => Task.WhenAll(lab.Engines.Select(async host =>
     {

@@ -5,7 +5,7 @@ namespace VolumeManager.EndToEnd.Packages;
 public sealed class DebianBuilds(DebianPackages packages, ITestOutputHelper output)
 {
     const double MegaBytes = 40;
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(8);
 
     [DebianFact]
     public async Task The_package_has_no_fault_that_lintian_knows_and_is_small()

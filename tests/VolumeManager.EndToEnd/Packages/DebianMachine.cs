@@ -14,7 +14,7 @@ internal sealed class DebianMachine : IAsyncDisposable
     public const string Exchange = "/exchange";
     const string Script = "tests/VolumeManager.EndToEnd/Packages/debian-machine.sh";
 
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
 
     readonly MachineFolder _folder = new();
     readonly DebianPackages _packages;

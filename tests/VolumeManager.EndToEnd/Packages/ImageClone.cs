@@ -5,7 +5,7 @@ namespace VolumeManager.EndToEnd.Packages;
 /// <summary>A clean clone of this repository, with what is not committed yet, and nothing that was ever built in it.</summary>
 internal sealed class ImageClone(string root)
 {
-    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(5);
 
     public string Root => root;
 

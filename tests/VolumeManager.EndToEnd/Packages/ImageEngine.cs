@@ -14,7 +14,7 @@ internal sealed class ImageEngine : IAsyncDisposable
     const string NameServer = "10.0.2.3"; // slirp4netns answers there
     public const string BaseSdk = "mcr.microsoft.com/dotnet/sdk:10.0";
     const string Base = "debian:trixie-slim";
-    static readonly TimeSpan s_starts = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan s_starts = TimeSpan.FromMinutes(5);
     static readonly TimeSpan s_takesIn = TimeSpan.FromMinutes(12);
 
     readonly Machine _machine;

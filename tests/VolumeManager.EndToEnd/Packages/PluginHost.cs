@@ -14,7 +14,7 @@ internal sealed class PluginHost : DockerUser, IAsyncDisposable
     public const string Driver = "volman:latest";
 
     public static readonly TimeSpan EngineGrace = TimeSpan.FromSeconds(3);
-    static readonly TimeSpan s_buildDeadline = TimeSpan.FromMinutes(3);
+    static readonly TimeSpan s_buildDeadline = TimeSpan.FromMinutes(10);
 
     readonly Machine _machine;
 

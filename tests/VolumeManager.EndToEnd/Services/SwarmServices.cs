@@ -6,7 +6,7 @@ namespace VolumeManager.EndToEnd.Services;
 /// <summary>A swarm of one node: its tasks create the volume themselves, several at once.</summary>
 public sealed class SwarmServices(ITestOutputHelper output)
 {
-    static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
 
     [Theory, InstalledEngine, Engine28]
     public async Task A_service_is_created_scaled_updated_and_removed(EngineKind engine)

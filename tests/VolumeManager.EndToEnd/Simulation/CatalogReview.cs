@@ -3,7 +3,7 @@ namespace VolumeManager.EndToEnd.Simulation;
 /// <summary>What the catalog must have after a step: every acknowledged volume, and every acknowledged mount, and no other ones.</summary>
 internal sealed class CatalogReview(Model model, Moment moment)
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
     public void Volumes()
     {

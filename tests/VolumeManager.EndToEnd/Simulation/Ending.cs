@@ -3,7 +3,7 @@ namespace VolumeManager.EndToEnd.Simulation;
 /// <summary>The end of a run: all is healed and started, all agree; then all is unmounted and removed, and nothing may be left.</summary>
 internal sealed class Ending(Model model, string prefix, Action<string> say)
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
     public async Task ReachAsync()
     {

@@ -3,7 +3,7 @@ namespace VolumeManager.EndToEnd.Simulation;
 /// <summary>What the kernels must have after a step: what is in use is mounted once and shows its own data, and nothing else is mounted for long.</summary>
 internal sealed class KernelReview(Model model, Moment moment)
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
     public async Task MountsAsync()
     {

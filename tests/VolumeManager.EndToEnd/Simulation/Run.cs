@@ -5,7 +5,7 @@ namespace VolumeManager.EndToEnd.Simulation;
 /// <summary>One schedule carried out, and judged after every step.</summary>
 internal sealed class Run
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
     readonly SimulatedCluster _cluster;
     readonly Schedule _schedule;

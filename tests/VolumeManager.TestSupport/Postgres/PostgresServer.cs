@@ -11,7 +11,7 @@ namespace VolumeManager.TestSupport.Postgres;
 /// </summary>
 internal sealed partial class PostgresServer : IAsyncDisposable
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
     readonly PostgresFolder _folder;
     readonly PostgresOptions _options;

@@ -6,7 +6,7 @@ namespace VolumeManager.TestSupport.Postgres;
 /// <summary>Signals to a postmaster and all that it forked: every backend and worker is its child, each in a session of its own, so no process group holds them.</summary>
 internal static class ServerProcesses
 {
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Stops the postmaster first, so that it forks no more, then its children.</summary>
     /// <returns>All of them, the postmaster first.</returns>

@@ -6,7 +6,7 @@ namespace VolumeManager.TestSupport.Processes;
 /// <summary>A program that runs beside the test, with all that it printed. It is killed with its descendants when it is disposed of.</summary>
 internal sealed class RunningProgram : IDisposable
 {
-    static readonly TimeSpan s_exitDeadline = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan s_exitDeadline = TimeSpan.FromMinutes(3);
 
     readonly Process _process;
     readonly List<string> _lines = [];

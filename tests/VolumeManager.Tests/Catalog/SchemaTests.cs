@@ -56,7 +56,7 @@ public sealed class SchemaTests
             await db.Database.ExecuteSqlRawAsync("""INSERT INTO "__EFMigrationsLock" VALUES (1, '2026-01-01')""");
         }
 
-        await host.StartAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await host.StartAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal("", await host.Engine.CreateAsync("v"));
     }
 
@@ -76,7 +76,7 @@ public sealed class SchemaTests
             }
         }
 
-        await host.StartAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        await host.StartAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal("", await host.Engine.CreateAsync("v"));
     }
 

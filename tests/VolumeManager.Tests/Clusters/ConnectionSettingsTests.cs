@@ -64,7 +64,7 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
     {
         await using var database = await OpenAsync(extra, "pooled");
         var most = 0L;
-        await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => database.ReadAsync(
+        await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => database.ReadAsync(
             $"SELECT count(*), pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'volman@pooled'",
             row => InterlockedMax(ref most, row.GetInt64(0)), CancellationToken.None)));
         // Of two one is for changes.
@@ -82,7 +82,7 @@ public sealed class ConnectionSettingsTests : IAsyncLifetime
         await using var cluster = await TestCluster.StartNewAsync(1);
         Assert.Equal("", await cluster[0].Engine.CreateAsync("v"));
         var most = 0L;
-        var asked = Task.WhenAll(Enumerable.Range(0, 64).Select(async i =>
+        var asked = Task.WhenAll(Enumerable.Range(0, 32).Select(async i =>
         {
             Assert.Equal("", await cluster[0].Engine.CreateAsync($"v{i}"));
             Assert.Equal("", await cluster[0].Engine.MountAsync($"v{i}", "x"));

@@ -35,13 +35,13 @@ public sealed class ServiceManagerTests
         do heard = await HearAsync(systemd);
         while (heard == "WATCHDOG=1");
         Assert.Equal("STOPPING=1", heard);
-        Assert.Equal(0, await daemon.ExitAsync(TimeSpan.FromSeconds(15)));
+        Assert.Equal(0, await daemon.ExitAsync(TimeSpan.FromMinutes(2)));
     }
 
     static async Task<string> HearAsync(Socket systemd, TimeSpan? patience = null)
     {
         var buffer = new byte[1000];
-        using var deadline = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(30));
+        using var deadline = new CancellationTokenSource(patience ?? TimeSpan.FromMinutes(2));
         return Encoding.UTF8.GetString(buffer, 0, await systemd.ReceiveAsync(buffer, deadline.Token));
     }
 }

@@ -37,14 +37,14 @@ internal static class DaemonProcess
         {
             try
             {
-                await host.Engine.ListAsync();
-                return true;
+                // A daemon that ends its start without a catalog closes the connection; the next question sees that it is gone.
+                return !(await host.Engine.CallAsync("/VolumeDriver.List", "{}\n")).Aborted;
             }
             catch (SocketException)
             {
                 return false; // Not listening yet.
             }
-        }, TimeSpan.FromSeconds(60));
+        }, TimeSpan.FromMinutes(3));
         return daemon;
     }
 

@@ -123,7 +123,7 @@ public sealed partial class TestHost : IAsyncDisposable
     {
         try
         {
-            await _running!.WaitAsync(TimeSpan.FromSeconds(30));
+            await _running!.WaitAsync(TimeSpan.FromMinutes(2));
         }
         finally
         {
@@ -136,7 +136,7 @@ public sealed partial class TestHost : IAsyncDisposable
     {
         if (_stop is null) return;
         await _stop.CancelAsync();
-        await _running!.WaitAsync(TimeSpan.FromSeconds(30));
+        await _running!.WaitAsync(TimeSpan.FromMinutes(2));
         _stop.Dispose();
         _stop = null;
     }

@@ -91,7 +91,7 @@ public sealed class SilentServerTests : IAsyncLifetime, IDisposable
         listener.Start();
         _host.Settings = _host.Settings with { UsageInterval = TimeSpan.FromHours(1) };
         await PlantAsync(VolumeState.Ready, port: ((IPEndPoint)listener.LocalEndpoint).Port);
-        using var asked = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        using var asked = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromMinutes(2));
         // Nobody is there any more whom the kernel could wait for.
         listener.Stop();
     }

@@ -81,7 +81,7 @@ public class VolumeLocksTests
                     // As asked.
                 }
             }
-        }))).WaitAsync(TimeSpan.FromSeconds(30));
+        }))).WaitAsync(TimeSpan.FromMinutes(2));
         await _locks.DrainAsync().WaitAsync(TimeSpan.FromSeconds(5));
     }
 }
