@@ -1,6 +1,6 @@
 using VolumeManager.Catalog;
-using VolumeManager.Volumes;
 using VolumeManager.Hosts;
+using VolumeManager.Volumes;
 
 namespace VolumeManager.Mounts;
 

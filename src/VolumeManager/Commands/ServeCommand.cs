@@ -75,6 +75,7 @@ internal static partial class ServeCommand
             var stopped = app.WaitForShutdownAsync(cancellation);
             var ended = await Task.WhenAny(stopped, daemon.Catalog.Refused);
             if (ended != stopped) await app.StopAsync(CancellationToken.None);
+            await drain.EndedAsync(settings.Timings.UndoTime);
             await ended;
             return 0;
         }

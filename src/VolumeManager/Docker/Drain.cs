@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -12,11 +13,23 @@ namespace VolumeManager.Docker;
 internal sealed class Drain : IDisposable
 {
     readonly CancellationTokenSource _over = new();
+    readonly ConcurrentDictionary<Task, bool> _endings = [];
 
     internal Drain() => Over = _over.Token;
 
     /// <summary>Cancelled when the calls under way have to end.</summary>
     internal CancellationToken Over { get; }
+
+    /// <summary>Keeps a change that goes on after its call was answered, because the call had waited as long as it may.</summary>
+    internal void Keep(Task ending)
+    {
+        if (ending.IsCompleted) return;
+        _endings[ending] = true;
+        _ = ending.ContinueWith(ended => _endings.TryRemove(ended, out _), TaskScheduler.Default);
+    }
+
+    /// <summary>Waits until those changes have ended or are undone, and no longer than that.</summary>
+    internal Task EndedAsync(TimeSpan patience) => Task.WhenAny(Task.WhenAll(_endings.Keys), Task.Delay(patience));
 
     internal void Begin(TimeSpan time) => _over.CancelAfter(time);
 

@@ -130,8 +130,8 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
     internal TimeSpan DeadlineOf(string kind) => kind is EventKind.Create or EventKind.Mount ? _longDeadline : _deadline;
 
     /// <summary>
-    /// Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded. The request is under way until its change
-    /// has ended or is undone, so that a stop waits for it.
+    /// Runs what changes something. The change goes on to a consistent end whatever happens here; only the waiting for it is bounded. A call that waited as long as it may is
+    /// answered at once, and a stop waits for its change.
     /// </summary>
     /// <param name="undo">Takes back a change that was done when nobody waited for it any more.</param>
     async Task ChangeAsync(
@@ -151,7 +151,6 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(waiting.Token, drain.Over);
         HostDaemon? daemon = null;
         string error;
-        var ending = Task.CompletedTask;
         try
         {
             if (request.Fault is not null) throw new VolumeException(request.Fault);
@@ -167,7 +166,7 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
             }
             catch (OperationCanceledException)
             {
-                ending = EndAsync(work, undo is null ? null : () => undo(daemon, request.Body), kind, request.Body.Name);
+                drain.Keep(EndAsync(work, undo is null ? null : () => undo(daemon, request.Body), kind, request.Body.Name));
                 throw;
             }
 
@@ -183,7 +182,6 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             http.Abort();
-            await ending;
             return;
         }
         catch (OperationCanceledException) when (drain.Over.IsCancellationRequested)
@@ -205,7 +203,6 @@ internal sealed partial class VolumeDriverApi(Task<HostDaemon> opening, Settings
         LogRefused(kind, request.Body.Name, error);
         daemon?.History.RecordFailure(kind, request.Body.Name ?? "", request.Body.ID, error, Stopwatch.GetElapsedTime(began));
         await Answer.ErrorAsync(http, error);
-        await ending;
     }
 
     /// <summary>What the request's volume lies on, or would.</summary>

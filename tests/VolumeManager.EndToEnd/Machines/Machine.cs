@@ -59,7 +59,7 @@ internal sealed class Machine(MachineFolder folder, string root, string name, IR
         Folder.Dispose();
     }
 
-        /// <summary>A clean environment: neither proxies nor settings of whoever runs the tests.</summary>
+    /// <summary>A clean environment: neither proxies nor settings of whoever runs the tests.</summary>
     IEnumerable<string> Enter(IEnumerable<string> environment, IEnumerable<string> command) =>
         ["--target", $"{Init}", "--mount", "--pid", "--net", "--uts", "--", "env", "-i", $"PATH={SearchPath}", "HOME=/root", .. environment, .. command];
 }

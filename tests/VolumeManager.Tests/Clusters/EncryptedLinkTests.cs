@@ -2,8 +2,8 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using VolumeManager.Catalog;
-using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

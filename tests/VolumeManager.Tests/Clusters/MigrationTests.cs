@@ -3,8 +3,8 @@ using Npgsql;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
 using VolumeManager.Hosts;
-using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Usage;
 using VolumeManager.Volumes;
 

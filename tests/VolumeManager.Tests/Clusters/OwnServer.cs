@@ -1,6 +1,6 @@
 using VolumeManager.Catalog;
-using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

@@ -1,5 +1,5 @@
-using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Clusters;
 

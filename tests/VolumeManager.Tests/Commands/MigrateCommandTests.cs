@@ -1,6 +1,6 @@
-using VolumeManager.TestSupport.Postgres;
 using VolumeManager.Tests.Clusters;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.TestSupport.Postgres;
 
 namespace VolumeManager.Tests.Commands;
 

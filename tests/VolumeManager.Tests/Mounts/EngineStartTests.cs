@@ -1,6 +1,5 @@
 using Microsoft.EntityFrameworkCore;
 using VolumeManager.Tests.Hosts;
-using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Mounts;
 
@@ -41,8 +40,12 @@ public sealed class EngineStartTests : IAsyncLifetime, IAsyncDisposable
     {
         for (var i = 0; i < 2; i++)
         {
-            var unclaimed = Directory.CreateDirectory(_host.TargetOf("unclaimed")).FullName;
-            await ShellCommand.BindAsync(unclaimed, unclaimed);
+            // The reconciler may remove the empty directory before something is mounted on it.
+            await Poll.UntilAsync("a mount nobody claims is made", async () =>
+            {
+                var unclaimed = Directory.CreateDirectory(_host.TargetOf("unclaimed")).FullName;
+                return (await Command.RunAsync(Poll.Patience, "mount", "--bind", unclaimed, unclaimed)).Succeeded;
+            });
             await Poll.UntilAsync("the unclaimed mount is taken down", () => !_host.KernelMounts().Contains("unclaimed"));
         }
     }
