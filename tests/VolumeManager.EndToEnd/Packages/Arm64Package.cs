@@ -34,7 +34,8 @@ public sealed class Arm64Package(ITestOutputHelper output) : IDisposable
             "serve", "--socket", folder["volman.sock"], "--admin-socket", folder["admin.sock"], "--state-dir", folder["state"],
             "--mount-root", folder["mnt"], "--data-root", folder["volumes"],
         ];
-        using var daemon = await machine.StartAsync("volman", [Emulator, "-L", libraries, program, .. serve]);
+        // With W^X the runtime writes code through a second mapping, which the emulator does not notice: it would run code from before the write.
+        using var daemon = await machine.StartAsync("volman", [Emulator, "-L", libraries, program, .. serve], "DOTNET_EnableWriteXorExecute=0");
         await daemon.UntilLoggedAsync("volman ready", s_patience);
         try
         {

@@ -7,7 +7,7 @@ public sealed class DebianPackages : IDisposable
 {
     public const string Collection = "Debian packages";
 
-    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(9);
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(25);
 
     readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("volman-packages-");
     readonly Lazy<Task<DebianBuild>> _current;
