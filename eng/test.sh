@@ -266,7 +266,7 @@ export VOLMAN_E2E_ENGINE_ROOT_28=$engine28
 
 must "Debian packages" install_missing docker dockerd containerd containerd-shim-runc-v2 runc iptables busybox-static \
   libsqlite3.so.0 sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs curl docker-registry \
-  systemd-nspawn lintian
+  systemd-nspawn lintian $([ $tier != full ] || say qemu-aarch64-static)
 
 # Sharing and its kin use one engine in a run, and the other one in the next commit's.
 if [ $tier != full ]; then
