@@ -84,7 +84,6 @@ use_dotnet() {
 
 is_missing() {
   case $1 in
-    libsqlite3.so.0) ! /sbin/ldconfig -p | grep -q 'libsqlite3\.so\.0' ;;
     postgres) ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
     libc6-dev) [ ! -e /usr/include/stdio.h ] ;;
     busybox-static) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
@@ -96,7 +95,6 @@ package_of() {
   case $1 in
     docker | dockerd) say docker.io ;;
     containerd | containerd-shim-runc-v2) say containerd ;;
-    libsqlite3.so.0) say libsqlite3-0 ;;
     ps) say procps ;;
     unshare | nsenter | findmnt | setsid | setpriv) say util-linux ;;
     ip) say iproute2 ;;

@@ -109,7 +109,12 @@ begin() { # begin NAME COMMAND...
   shift
   say "==> $name"
   began[$name]=$SECONDS
-  "$@" >"$(log_of "$name")" 2>&1 </dev/null &
+  (
+    code=0
+    "$@" || code=$?
+    say $SECONDS >"$(log_of "$name").end"
+    exit $code
+  ) >"$(log_of "$name")" 2>&1 </dev/null &
   process[$name]=$!
   [ -z "$serial" ] || settle "$name"
 }
@@ -136,13 +141,21 @@ progress() {
   say "$line"
 }
 
-await() { # await NAME: reports the step's end; fails if it failed
-  local name=$1 code=0 took
+# Waits for a step and sets code, its exit code, and took, its seconds. It may have ended long before somebody waits.
+conclude() { # conclude NAME
+  local name=$1 end=$SECONDS
+  code=0
   settle "$name"
   wait "${process[$name]}" || code=$?
   unset "process[$name]"
-  took=$((SECONDS - began[$name]))
+  read -r end 2>/dev/null <"$(log_of "$name").end" || end=$SECONDS
+  took=$((end - began[$name]))
   times+=("$(printf '%-34s %s' "$name" "$(duration $took)")")
+}
+
+await() { # await NAME: reports the step's end; fails if it failed
+  local name=$1 code took
+  conclude "$name"
   if ((code == 0)); then
     say "    $name: done in $(duration $took)"
     return 0
@@ -194,13 +207,9 @@ declare -A watcher=()
 
 # Waits for a test project and counts. A skip that is not allowed is a failure.
 await_tests() { # await_tests NAME
-  local name=$1 code=0 total=0 good=0 bad=0 log trx others broken='' took
+  local name=$1 code took total=0 good=0 bad=0 log trx others broken=''
   log=$(log_of "$name") trx=${log%.log}.trx
-  settle "$name"
-  wait "${process[$name]}" || code=$?
-  unset "process[$name]"
-  took=$((SECONDS - began[$name]))
-  times+=("$(printf '%-34s %s' "$name" "$(duration $took)")")
+  conclude "$name"
   sleep 1.2 # tail looks once a second
   kill "${watcher[$name]}" 2>/dev/null || true
   wait "${watcher[$name]}" 2>/dev/null || true
@@ -265,7 +274,7 @@ engine28=${VOLMAN_E2E_ENGINE_ROOT_28:-${XDG_CACHE_HOME:-$HOME/.cache}/volman/eng
 export VOLMAN_E2E_ENGINE_ROOT_28=$engine28
 
 must "Debian packages" install_missing docker dockerd containerd containerd-shim-runc-v2 runc iptables busybox-static \
-  libsqlite3.so.0 sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs curl docker-registry \
+  sqlite3 mmdebstrap gcc ps git slirp4netns unshare nsenter setpriv ip postgres psql faketime mkfs.ext4 mkfs.xfs curl docker-registry \
   systemd-nspawn lintian $([ $tier != full ] || say qemu-aarch64-static)
 
 # Sharing and its kin use one engine in a run, and the other one in the next commit's.

@@ -164,7 +164,7 @@ internal sealed record Timings
             (RestartWait <= FailoverWait && RestartWait <= JoinWait && LeastJoinWait <= JoinWait, "a host that joins, or a standby, is waited for no less than a restart"),
             (FailoverWait + ConnectionTurn + CommandTime < ShortCall, "a call hears that no server took over"),
             (HoldRenewal * 3 <= Abandoned, "a copy may miss two renewals before others take it for abandoned"),
-            (ShortCall * 2 <= Abandoned, "no removal is taken for abandoned while its call runs"),
+            (ShortCall * 2 <= Abandoned, "a removal does not count as abandoned while its call runs"),
             (OthersPause < OthersWork && OthersWork < ShortCall, "a call hears that another host still works on the volume"),
             (ExportPass * 4 <= FencingWait && FencingPause < FencingWait, "the serving host makes several passes while a takeover waits"),
             (FencingWait < ShortCall, "a call hears who was not shut out"),

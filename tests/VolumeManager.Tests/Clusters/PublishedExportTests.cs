@@ -59,7 +59,7 @@ public sealed class PublishedExportTests : ServingCluster
         Assert.Contains("exportfs: out of order", (await Server.FindOneAsync("export-unserved", "error")).Problem, StringComparison.Ordinal);
         Exportfs.IsBroken = false;
         await LetInAsync("192.0.2.1");
-        await Poll.UntilAsync("nothing is wrong any more", async () => (await Server.DiagnoseAsync()).Count == 0);
+        await Poll.UntilAsync("doctor finds nothing", async () => (await Server.DiagnoseAsync()).Count == 0);
 
         await File.WriteAllTextAsync($"{Exportfs.Places.Server}/threads", "0\n");
         await Poll.UntilAsync("it is found", async () => (await Server.DiagnoseAsync()).Count > 0);

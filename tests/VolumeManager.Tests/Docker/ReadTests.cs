@@ -73,7 +73,7 @@ public sealed partial class ReadTests : IAsyncLifetime
     public async Task A_list_has_every_volume_once_and_no_null()
     {
         var names = Enumerable.Range(0, 300).Select(i => $"{new string('n', 150)}{i:000}").ToList();
-        await Task.WhenAll(names.Select(n => _host.Engine.CreateAsync(n)));
+        Assert.All(await Task.WhenAll(names.Select(n => _host.Engine.CreateAsync(n))), error => Assert.Equal("", error));
         var reply = await _host.Engine.CallAsync("/VolumeDriver.List", "{}\n");
         var volumes = reply.Json.GetProperty("Volumes").EnumerateArray().ToList();
         Assert.All(volumes, v => Assert.Equal(JsonValueKind.Object, v.ValueKind));
