@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using VolumeManager.Benchmarks.Engine;
 using VolumeManager.Benchmarks.Servers;
 
 namespace VolumeManager.Benchmarks;
@@ -12,18 +11,19 @@ internal sealed class Workspace : IDisposable
     readonly PosixSignalRegistration[] _signals;
     readonly CancellationTokenSource _cancel = new();
 
+    // A unix socket's path has at most 107 bytes, which a folder deep in somebody's home may exceed.
+    readonly ScratchFolder _sockets = new("volman-bench-");
+
     internal Workspace(string parent)
     {
         Root = Path.Combine(parent, $"run-{Environment.ProcessId}");
         Directory.CreateDirectory(Root);
-        // A unix socket's path has at most 107 bytes, which a folder deep in somebody's home may exceed.
-        Sockets = Directory.CreateTempSubdirectory("volman-bench-").FullName;
         _signals = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt)];
     }
 
     internal string Root { get; }
 
-    internal string Sockets { get; }
+    internal string Sockets => _sockets.FullPath;
 
     internal CancellationToken Cancelled => _cancel.Token;
 
@@ -47,7 +47,7 @@ internal sealed class Workspace : IDisposable
     {
         KillAll();
         Progress.Say($"cleaning up {Root}");
-        Directory.Delete(Sockets, recursive: true);
+        _sockets.Dispose();
         Delete(Root);
         var parent = Path.GetDirectoryName(Root)!;
         if (!Directory.EnumerateFileSystemEntries(parent).Any())
@@ -60,13 +60,9 @@ internal sealed class Workspace : IDisposable
     /// <summary>Unmounts what is mounted below a directory, then deletes it.</summary>
     internal static void Delete(string directory)
     {
-        foreach (var mount in MountsBelow(directory))
-            _ = LibC.umount2(mount, LibC.MNT_DETACH);
         // Never delete through a mount: what it shows may be somebody's.
-        if (MountsBelow(directory) is [var left, ..])
-            Progress.Say($"still mounted, so not deleted: {left}");
-        else
-            Directory.Delete(directory, recursive: true);
+        MountTable.UnmountBelow(directory);
+        Directory.Delete(directory, recursive: true);
     }
 
     // Only wakes whoever waits: with its server gone no worker blocks, and the run's own end cleans up.
@@ -86,9 +82,4 @@ internal sealed class Workspace : IDisposable
                 process.Kill();
         }
     }
-
-    /// <summary>Mount points under a directory, the innermost first.</summary>
-    static List<string> MountsBelow(string directory) =>
-        [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4].Replace("\\040", " ", StringComparison.Ordinal))
-            .Where(target => target.StartsWith(directory + "/", StringComparison.Ordinal)).Reverse()];
 }

@@ -14,7 +14,6 @@ internal static unsafe partial class LibC
     internal const int SO_RCVTIMEO = 20;
     internal const int EINTR = 4;
     internal const int SIGTERM = 15;
-    internal const int MNT_DETACH = 2;
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int socket(int domain, int type, int protocol);
@@ -39,9 +38,6 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int umount2(string target, int flags);
 
     internal static IOException Failure(string call)
     {

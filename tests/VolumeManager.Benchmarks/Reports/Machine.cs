@@ -38,10 +38,8 @@ internal static class Machine
 
     internal static async Task<string> VersionOfAsync(string executable)
     {
-        using var process = Process.Start(new ProcessStartInfo(executable, ["--version"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
-        var version = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return version.Trim() is { Length: > 0 } said ? said.Split('\n')[0] : "version not said";
+        var version = (await Command.RunAsync(TimeSpan.FromMinutes(1), executable, "--version")).Output;
+        return version is { Length: > 0 } said ? said.Split('\n')[0] : "version not said";
     }
 
     static async Task<string> LoadAverageAsync() => (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];

@@ -65,18 +65,10 @@ internal sealed class ClusterHome
 
     async Task MigrateAsync()
     {
-        var start = new ProcessStartInfo(_run.Options.Volman, ["migrate", "--database", _server.ConnectionString(Database, throughProxy: false)])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
+        var start = new ProcessStartInfo(_run.Options.Volman, ["migrate", "--database", _server.ConnectionString(Database, throughProxy: false)]);
         ServerProcess.ClearSettings(start);
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(_run.Workspace.Cancelled);
-        var errors = await process.StandardError.ReadToEndAsync(_run.Workspace.Cancelled);
-        await process.WaitForExitAsync(_run.Workspace.Cancelled);
-        if (process.ExitCode != 0)
-            throw new BenchmarkException($"volman migrate ended with code {process.ExitCode}: {await output}{errors}");
+        var migrate = await Command.RunAsync(start, TimeSpan.FromMinutes(2));
+        if (!migrate.Succeeded)
+            throw new BenchmarkException($"volman migrate ended with code {migrate.ExitCode}: {migrate.Output}{migrate.Errors}");
     }
 }

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Reflection;
 using System.Text;
 using VolumeManager.Benchmarks.Engine;
@@ -22,14 +21,12 @@ internal sealed class NullServers(Workspace workspace)
         var source = _binary + ".c";
         await using (var embedded = Assembly.GetExecutingAssembly().GetManifestResourceStream("null-server.c")!)
         await using (var file = File.Create(source))
-            await embedded.CopyToAsync(file);
+            await embedded.CopyToAsync(file, workspace.Cancelled);
         try
         {
-            using var gcc = Process.Start(new ProcessStartInfo("gcc", ["-O2", "-pthread", "-o", _binary, source]) { RedirectStandardError = true, UseShellExecute = false })!;
-            var complaint = await gcc.StandardError.ReadToEndAsync(workspace.Cancelled);
-            await gcc.WaitForExitAsync(workspace.Cancelled);
-            if (gcc.ExitCode != 0)
-                WhyNoC = $"gcc could not compile it: {complaint.Trim()}";
+            var gcc = await Command.RunAsync(TimeSpan.FromMinutes(2), "gcc", "-O2", "-pthread", "-o", _binary, source);
+            if (!gcc.Succeeded)
+                WhyNoC = $"gcc could not compile it: {gcc.Errors}";
         }
         catch (Win32Exception)
         {
