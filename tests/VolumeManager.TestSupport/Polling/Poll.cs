@@ -33,14 +33,20 @@ internal static class Poll
     /// <returns>False when the condition does not hold at the deadline.</returns>
     public static async Task<bool> HoldsWithinAsync(TimeSpan deadline, Func<Task<bool>> holds)
     {
-        for (var clock = Stopwatch.StartNew(); !await holds();)
+        var clock = Stopwatch.StartNew();
+        while (true)
         {
-            if (clock.Elapsed > deadline)
+            var asked = clock.Elapsed;
+            if (await holds())
+                return true;
+            var answered = clock.Elapsed;
+            if (answered > deadline)
                 return false;
             // A tenth of the time waited so far: a condition that holds soon is seen soon, and a long wait costs little.
-            var tenth = clock.Elapsed / 10;
-            await Task.Delay(tenth < s_shortest ? s_shortest : tenth > s_longest ? s_longest : tenth);
+            var pause = TimeSpan.FromTicks(Math.Clamp(answered.Ticks / 10, s_shortest.Ticks, s_longest.Ticks));
+            // What is expensive to ask must not slow down what is waited for.
+            var cost = answered - asked;
+            await Task.Delay(cost > pause ? cost : pause);
         }
-        return true;
     }
 }
