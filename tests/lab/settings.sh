@@ -17,7 +17,9 @@ packages+=,docker.io,containerd,runc,postgresql-15,libsqlite3-0,libssl3,curl,bus
 
 # Parts are kept under the hash of what they are made of: checkouts of different age share a cache.
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
-kernel=$LAB_CACHE/linux-$(hash_of "$lab/kernel/linux.source")
-base=$LAB_CACHE/base-$(hash_of <(echo "$packages")).tar
-image=$LAB_CACHE/root-$(hash_of "$lab"/build-image.sh "$lab"/settings.sh "$lab"/guest/*).ext4
-disk=$LAB_CACHE/disk-$LAB_DISK.ext4
+find_parts() {
+  kernel=$LAB_CACHE/linux-$(hash_of "$lab/kernel/linux.source")
+  base=$LAB_CACHE/base-$(hash_of <(echo "$packages")).tar
+  image=$LAB_CACHE/root-$(hash_of "$lab"/build-image.sh "$lab"/settings.sh "$lab"/guest/*).ext4
+  disk=$LAB_CACHE/disk-$LAB_DISK.ext4
+}

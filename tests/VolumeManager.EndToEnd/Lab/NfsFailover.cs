@@ -11,13 +11,13 @@ public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.Two, "-o access=single-host");
-        await scene.Two.DockerAsync($"run --detach --name first --volume {volume}:/x busybox sh -c 'echo two > /x/f; sync; sleep 1000'");
+        await scene.Two.DockerAsync($"run --detach --network host --name first --volume {volume}:/x busybox sh -c 'echo two > /x/f; sync; sleep 1000'");
         await Poll.UntilAsync("it has written", async () => await scene.Server.ShAsync($"cat /srv/export/{volume}/f 2>/dev/null || true") == "two");
         Assert.Contains("h2", await scene.Three.RefusedAsync($"run --rm --volume {volume}:/x busybox true"), StringComparison.Ordinal);
 
         var clock = Stopwatch.StartNew();
         await scene.Two.PowerOffAsync();
-        await Poll.UntilAsync("h3 takes it over", async () => (await scene.Three.TryAsync($"docker run --rm --volume {volume}:/x busybox sh -c 'cat /x/f; echo three > /x/f'")).Output == "two", TimeSpan.FromMinutes(1));
+        await Poll.UntilAsync("h3 takes it over", async () => (await scene.Three.TryAsync($"docker run --rm --network host --volume {volume}:/x busybox sh -c 'cat /x/f; echo three > /x/f'")).Output == "two", TimeSpan.FromMinutes(1));
         scene.Note($"taken over after {clock.Elapsed.TotalSeconds:0.0} s (lease {Laboratory.Lease.TotalSeconds:0} s, grace {Laboratory.Grace.TotalSeconds:0} s)");
         Assert.Equal("2", await scene.AskAsync($"SELECT epoch FROM volumes WHERE name = '{volume}'"));
 
@@ -65,7 +65,7 @@ public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
         await scene.Two.HoldAsync(volume, "first");
         await scene.Two.FreezeAsync();
         var clock = Stopwatch.StartNew();
-        await Poll.UntilAsync("h3 takes it over", async () => (await scene.Three.TryAsync($"docker run --detach --name second --volume {volume}:/x busybox sleep 100000 || {{ docker rm second; exit 1; }}")).Succeeded, TimeSpan.FromMinutes(1));
+        await Poll.UntilAsync("h3 takes it over", async () => (await scene.Three.TryAsync($"docker run --detach --network host --name second --volume {volume}:/x busybox sleep 100000 || {{ docker rm second; exit 1; }}")).Succeeded, TimeSpan.FromMinutes(1));
         scene.Note($"taken over after {clock.Elapsed.TotalSeconds:0.0} s; up to {Laboratory.Failover.TotalSeconds:0} s are expected");
         await scene.Two.ThawAsync();
         await Poll.UntilAsync("h2 gives it up", async () => (await scene.Two.DockerAsync($"volume inspect --format '{{{{.Status.GivenUp}}}}' {volume}")).Contains("another host has taken the volume", StringComparison.Ordinal));

@@ -12,7 +12,7 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
     const string Serving = $"--nfs-server h1 --nfs-export {Share} --export-directory {Share}";
 
     // Writes a growing number, each time through to the server; what failed is told apart from what came through.
-    const string Writer = "i=0; while :; do i=$((i+1)); printf %08d $i | dd of=/x/seq conv=notrunc,fsync 2>/dev/null && echo $i > /tmp/written || echo $i > /tmp/failed; sleep 0.05; done";
+    const string Writer = "i=0; while :; do i=$((i+1)); printf %08d $i | dd of=/x/seq conv=notrunc,fsync 2>/dev/null && echo $i > /tmp/written || echo $i > /tmp/failed; sleep 0.2; done";
 
     [LabFact]
     public async Task A_host_uses_its_own_directory_and_the_others_mount_it()
@@ -156,7 +156,7 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
 
     static async Task StartWriterAsync(LabHost host, string volume)
     {
-        await host.DockerAsync($"run --detach --name writer --volume {volume}:/x busybox sh -c '{Writer}'");
+        await host.DockerAsync($"run --detach --network host --name writer --volume {volume}:/x busybox sh -c '{Writer}'");
         await Poll.UntilAsync("it writes", async () => (await host.TryAsync("docker exec writer cat /tmp/written")).Succeeded);
     }
 
@@ -167,7 +167,7 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
         const string script = "a=$(cat /x/seq); sleep 2; b=$(cat /x/seq); echo $a $b; sleep 100000";
         await Poll.UntilAsync(
             "h3 takes it over",
-            async () => (await scene.Three.TryAsync($"docker run --detach --name next --volume {volume}:/x busybox sh -c '{script}' || {{ docker rm next; exit 1; }}")).Succeeded, TimeSpan.FromMinutes(1));
+            async () => (await scene.Three.TryAsync($"docker run --detach --network host --name next --volume {volume}:/x busybox sh -c '{script}' || {{ docker rm next; exit 1; }}")).Succeeded, TimeSpan.FromMinutes(1));
         scene.Note($"taken over after {clock.Elapsed.TotalSeconds:0.0} s; up to {Laboratory.Failover.TotalSeconds:0} s are expected");
         var log = "";
         await Poll.UntilAsync("it has read twice", async () => (log = await scene.Three.DockerAsync("logs next")).Contains(' ', StringComparison.Ordinal));

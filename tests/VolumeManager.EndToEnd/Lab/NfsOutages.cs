@@ -46,7 +46,7 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.One);
-        await scene.One.DockerAsync($"run --detach --name counts --volume {volume}:/x busybox sh -c 'i=0; while true; do i=$((i+1)); echo $i >> /x/log || echo $i >> /errors; sync; sleep 0.1; done'");
+        await scene.One.DockerAsync($"run --detach --network host --name counts --volume {volume}:/x busybox sh -c 'i=0; while true; do i=$((i+1)); echo $i >> /x/log || echo $i >> /errors; sync; sleep 0.3; done'");
         await Poll.UntilAsync("it writes", async () => (await scene.Server.ShAsync($"wc -l < /srv/export/{volume}/log 2>/dev/null || echo 0")).CompareTo("5") != 0);
         await scene.Server.PowerOffAsync();
         scene.Note("off");
@@ -130,7 +130,7 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.Two);
-        await scene.Two.DockerAsync($"run --detach --name counts --volume {volume}:/x busybox sh -c 'while true; do date >> /x/log; sync; sleep 0.2; done'");
+        await scene.Two.DockerAsync($"run --detach --network host --name counts --volume {volume}:/x busybox sh -c 'while true; do date >> /x/log; sync; sleep 0.3; done'");
         async Task<int> LinesAsync() => int.Parse(await scene.Server.ShAsync($"cat /srv/export/{volume}/log 2>/dev/null | wc -l"));
         await Poll.UntilAsync("it writes", async () => await LinesAsync() > 0);
         await scene.Two.CutAsync();

@@ -97,7 +97,7 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.Two);
-        await scene.Two.DockerAsync($"run --detach --name again --restart always --volume {volume}:/x busybox sh -c 'echo started >> /x/log; sleep 100000'");
+        await scene.Two.DockerAsync($"run --detach --network host --name again --restart always --volume {volume}:/x busybox sh -c 'echo started >> /x/log; sleep 100000'");
         // The engine answers before the container has written: its first line must be on the server before the cut.
         await Poll.UntilAsync("its container has started", async () => await LinesAsync() == 1);
         await scene.Two.CutFromAsync(scene.Server);

@@ -60,7 +60,7 @@ public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volumes = Enumerable.Range(0, 200).Select(_ => LabScene.NewVolume()).ToArray();
-        await scene.One.DockerAsync($"run --detach {string.Concat(volumes.Select(v => $"--mount type=volume,src={v},dst=/{v},volume-driver=volman "))} busybox sh -c 'for v in /lab-*; do echo x > $v/f; done; touch /done; sleep 1000'");
+        await scene.One.DockerAsync($"run --detach --network host {string.Concat(volumes.Select(v => $"--mount type=volume,src={v},dst=/{v},volume-driver=volman "))} busybox sh -c 'for v in /lab-*; do echo x > $v/f; done; touch /done; sleep 1000'");
         Assert.Equal("200", await Poll.ForAsync("200", () => scene.Server.ShAsync("ls /srv/export/lab-*/f 2>/dev/null | wc -l")));
         scene.Note("200 are in use");
         Assert.Equal("1", await scene.One.ShAsync($"grep -c '{LabHost.StateDirectory}/state/nfs/' /proc/self/mountinfo"));

@@ -20,7 +20,7 @@ public sealed class QuotaVolumes(Laboratory lab, ITestOutputHelper output)
         await scene.One.DockerAsync($"volume create --driver {Driver} -o size=10M full");
         await scene.One.DockerAsync($"volume create --driver {Driver} other");
         Assert.Equal("yes", await EnforcedAsync(scene.One));
-        await scene.One.DockerAsync("run --detach --name neighbour --volume other:/x busybox sh -c 'while echo line >> /x/log; do sleep 0.1; done'");
+        await scene.One.DockerAsync("run --detach --network host --name neighbour --volume other:/x busybox sh -c 'while echo line >> /x/log; do sleep 0.1; done'");
 
         Assert.Contains(error, await scene.One.RefusedAsync("run --rm --volume full:/x busybox dd if=/dev/zero of=/x/f bs=1M count=20"), StringComparison.Ordinal);
         Assert.InRange(long.Parse(await scene.One.ShAsync("stat -c %s /srv/quota/data/full/f")), 9 << 20, 10 << 20);
