@@ -133,7 +133,7 @@ public sealed class ContainerCalls(SharedHosts hosts, ITestOutputHelper output)
         var volume = await scene.CreateVolumeAsync();
         await scene.Tape.SkipAsync();
 
-        await scene.RefusedAsync($"run --network none --volume {volume}:/x {Image.Name} no-such-program");
+        await scene.RefusedAsync($"run --network host --volume {volume}:/x {Image.Name} no-such-program");
 
         await scene.Tape.ExpectAsync("G G M(x) G U(x)");
         await scene.EndsCleanAsync();
@@ -147,7 +147,7 @@ public sealed class ContainerCalls(SharedHosts hosts, ITestOutputHelper output)
         await scene.StartContainerAsync("holds", $"--volume {volume}:/x");
         await scene.Tape.ExpectAsync("G C(access=single-caller) G G M(x)");
 
-        await scene.RefusedAsync($"run --name waits --network none --volume {volume}:/x {Image.Name} true");
+        await scene.RefusedAsync($"run --name waits --network host --volume {volume}:/x {Image.Name} true");
         await scene.Tape.ExpectAsync("G G M(y)");
         Assert.Equal(1, await scene.Daemon.Catalog.MountCountAsync(volume));
 
@@ -165,7 +165,7 @@ public sealed class ContainerCalls(SharedHosts hosts, ITestOutputHelper output)
         var volume = await scene.CreateVolumeAsync();
         await scene.Tape.SkipAsync();
 
-        await scene.RefusedAsync($"run --network none --mount type=volume,src={volume},dst=/x,volume-subpath=missing {Image.Name} true");
+        await scene.RefusedAsync($"run --network host --mount type=volume,src={volume},dst=/x,volume-subpath=missing {Image.Name} true");
 
         await scene.Tape.ExpectAsync("G G M(x) G U(x)");
         await scene.EndsCleanAsync();

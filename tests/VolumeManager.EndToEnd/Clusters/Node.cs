@@ -32,7 +32,7 @@ internal sealed class Node(string name, Host host, Cable cable, PostgresProxy pr
 
     /// <summary>A container that is made but not started: to be started when that is possible.</summary>
     public Task MakeContainerAsync(string name, string options) =>
-        DockerAsync($"create --name {name} --network none --stop-signal KILL {options} {Image.Name} sleep 100000");
+        DockerAsync($"create --name {name} --network host --stop-signal KILL {options} {Image.Name} sleep 100000");
 
     /// <summary>What a script prints in the container of a service's only task here.</summary>
     public async Task<string> InTaskAsync(string service, string script) =>

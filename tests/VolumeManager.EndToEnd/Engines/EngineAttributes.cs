@@ -3,26 +3,18 @@ using Xunit.Sdk;
 
 namespace VolumeManager.EndToEnd.Engines;
 
-/// <summary>Runs a theory with one kind of engine, or skips it with the reason why that is not possible here.</summary>
+/// <summary>
+/// Runs a theory with one kind of engine, or skips it with the reason why that is not possible here. A theory that names both kinds takes them in turn, one in each run,
+/// when the environment says whose turn it is; the full tier does not say, and runs both.
+/// </summary>
 public abstract class EngineAttribute(EngineKind kind) : DataAttribute
 {
-    /// <summary>The engine of this run's alternating theories; both when it is not set, as in the full tier.</summary>
     const string Variable = "VOLMAN_E2E_ALTERNATE";
 
     static readonly EngineKind? s_turn = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? Enum.Parse<EngineKind>(name) : null;
 
-    /// <summary>Whether a run needs this theory on one engine only, and the next run takes the other one.</summary>
-    public bool Alternates { get; set; }
-
-    public override string? Skip
-    {
-        get => IsItsTurn ? base.Skip : null;
-        set => base.Skip = value;
-    }
-
-    bool IsItsTurn => !Alternates || s_turn is null || s_turn == kind;
-
-    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => IsItsTurn ? [[kind]] : [];
+    public override IEnumerable<object[]> GetData(MethodInfo testMethod) =>
+        s_turn is null || s_turn == kind || testMethod.GetCustomAttributes<EngineAttribute>().Count() == 1 ? [[kind]] : [];
 }
 
 /// <summary>The engine that is installed on this machine.</summary>

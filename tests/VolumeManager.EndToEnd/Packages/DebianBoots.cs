@@ -12,8 +12,8 @@ public sealed class DebianBoots(DebianPackages packages, ITestOutputHelper outpu
         await using var machine = await DebianMachine.WithPackageAsync(packages, output.WriteLine);
         await machine.DockerAsync("swarm init --advertise-addr 127.0.0.1");
         await machine.DockerAsync("volume create --driver volman --opt label.team=web shop");
-        await machine.DockerAsync($"run --rm --network none --volume shop:/x {Image.Name} sh -c 'echo kept >/x/f'");
-        await machine.DockerAsync($"run --detach --name stays --restart always --network none --volume shop:/x {Image.Name} sleep 100000");
+        await machine.DockerAsync($"run --rm --network host --volume shop:/x {Image.Name} sh -c 'echo kept >/x/f'");
+        await machine.DockerAsync($"run --detach --name stays --restart always --network host --volume shop:/x {Image.Name} sleep 100000");
 
         await machine.RebootAsync();
 

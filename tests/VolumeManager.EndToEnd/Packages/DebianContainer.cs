@@ -12,7 +12,7 @@ internal sealed class DebianContainer(DebianMachine machine, string name, string
 
     public static async Task<DebianContainer> StartAsync(DebianMachine machine, string name, string volume, string options = "")
     {
-        await machine.DockerAsync($"run --detach --name {name} --network none {options} --volume {volume}:/x {Image.Name} sh -c '{Counting.ScriptFor(name)}'");
+        await machine.DockerAsync($"run --detach --name {name} --network host {options} --volume {volume}:/x {Image.Name} sh -c '{Counting.ScriptFor(name)}'");
         var container = new DebianContainer(machine, name, volume);
         await container.GoesOnAsync();
         return container;

@@ -80,8 +80,8 @@ public sealed class DebianInstalled(DebianPackages packages, DebianInstalled.One
         var machine = await one.MachineAsync(packages, output);
         var volume = NewVolume();
         await machine.DockerAsync($"volume create --driver volman --opt mode=0770 {volume}");
-        await machine.DockerAsync($"run --rm --network none --volume {volume}:/x {Image.Name} sh -c 'echo hello >/x/f'");
-        Assert.Equal("hello", await machine.DockerAsync($"run --rm --network none --volume {volume}:/x {Image.Name} cat /x/f"));
+        await machine.DockerAsync($"run --rm --network host --volume {volume}:/x {Image.Name} sh -c 'echo hello >/x/f'");
+        Assert.Equal("hello", await machine.DockerAsync($"run --rm --network host --volume {volume}:/x {Image.Name} cat /x/f"));
         Assert.Equal("770", await machine.ShAsync($"stat -c %a /var/lib/volman/volumes/{volume}"));
         await machine.ShAsync("volman status");
     }
@@ -109,7 +109,7 @@ public sealed class DebianInstalled(DebianPackages packages, DebianInstalled.One
         await Poll.UntilAsync("another daemon serves", async () => await machine.UnitAsync("MainPID") != hung && await machine.UnitAsync("ActiveState") == "active", TimeSpan.FromMinutes(2));
         output.WriteLine($"A stopped daemon was replaced after {clock.Elapsed.TotalSeconds:0.0} s");
         Assert.Contains("Watchdog timeout", await machine.ShAsync("journalctl --unit volman --quiet --no-pager"), StringComparison.Ordinal);
-        await machine.DockerAsync($"run --rm --network none --volume {volume}:/x {Image.Name} true");
+        await machine.DockerAsync($"run --rm --network host --volume {volume}:/x {Image.Name} true");
         await container.HasNeverNoticedAsync();
         await machine.DockerAsync($"rm --force hang-{volume}");
     }
@@ -122,7 +122,7 @@ public sealed class DebianInstalled(DebianPackages packages, DebianInstalled.One
         await machine.DockerAsync($"volume create --driver volman {volume}");
         var container = await DebianContainer.StartAsync(machine, $"kill-{volume}", volume);
         for (var i = 0; i < 8; i++)
-            await machine.ShAsync($"systemctl kill --signal KILL volman && docker run --rm --network none --volume {volume}:/x {Image.Name} true");
+            await machine.ShAsync($"systemctl kill --signal KILL volman && docker run --rm --network host --volume {volume}:/x {Image.Name} true");
         await machine.UntilActiveAsync();
         await container.HasNeverNoticedAsync();
         Assert.Equal("", await machine.ShAsync("ls -A /tmp | grep -E '^(clr|dotnet)' || true"));

@@ -26,7 +26,7 @@ public sealed class DebianRemovals(DebianPackages packages, ITestOutputHelper ou
         await container.HasNeverNoticedAsync();
 
         await machine.InstallAsync(await packages.CurrentAsync());
-        await machine.DockerAsync($"run --rm --network none --volume shop:/x {Image.Name} true");
+        await machine.DockerAsync($"run --rm --network host --volume shop:/x {Image.Name} true");
         await container.HasNeverNoticedAsync();
         Assert.Equal("1", await machine.ShAsync("volman status --output json | grep -o '\"callers\":[0-9]*' | cut -d: -f2"));
 
@@ -56,14 +56,14 @@ public sealed class DebianRemovals(DebianPackages packages, ITestOutputHelper ou
 
         await machine.InstallAsync(build);
         await machine.DockerAsync("volume create --driver volman shop");
-        await machine.DockerAsync($"run --rm --network none --volume shop:/x {Image.Name} sh -c 'echo kept >/x/f'");
+        await machine.DockerAsync($"run --rm --network host --volume shop:/x {Image.Name} sh -c 'echo kept >/x/f'");
         var said = await machine.AptAsync("purge volman");
         output.WriteLine(said);
         Assert.Contains("volumes: 1", said, StringComparison.Ordinal);
         Assert.Contains(Delete, said, StringComparison.Ordinal);
 
         await machine.InstallAsync(build);
-        Assert.Equal("kept", await machine.DockerAsync($"run --rm --network none --volume shop:/x {Image.Name} cat /x/f"));
+        Assert.Equal("kept", await machine.DockerAsync($"run --rm --network host --volume shop:/x {Image.Name} cat /x/f"));
         await machine.DockerAsync("volume rm shop");
         said = await machine.AptAsync("purge volman");
         output.WriteLine(said);

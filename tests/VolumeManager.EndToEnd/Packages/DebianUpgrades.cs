@@ -23,7 +23,7 @@ public sealed class DebianUpgrades(DebianPackages packages, ITestOutputHelper ou
         for (; !upgrading.IsCompleted || runs < 2; runs++)
         {
             var began = clock.Elapsed;
-            await machine.DockerAsync($"run --rm --network none --volume shop:/x {Image.Name} sh -c 'echo {runs} >>/x/runs'");
+            await machine.DockerAsync($"run --rm --network host --volume shop:/x {Image.Name} sh -c 'echo {runs} >>/x/runs'");
             longest = clock.Elapsed - began > longest ? clock.Elapsed - began : longest;
         }
         await upgrading;

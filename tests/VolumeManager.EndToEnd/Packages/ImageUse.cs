@@ -11,8 +11,8 @@ public sealed class ImageUse(ImageBuilds builds, ITestOutputHelper output)
     const string Small = "busybox";
 
     [Theory]
-    [Builder(EngineKind.Docker28, Alternates = true)]
-    [Builder(EngineKind.Installed, Alternates = true)]
+    [Builder(EngineKind.Docker28)]
+    [Builder(EngineKind.Installed)]
     public async Task The_image_is_small_and_says_which_version_and_revision_it_is(EngineKind kind)
     {
         var engine = await builds.BuiltAsync(kind, output);
@@ -28,8 +28,8 @@ public sealed class ImageUse(ImageBuilds builds, ITestOutputHelper output)
     }
 
     [Theory]
-    [Builder(EngineKind.Docker28, Alternates = true)]
-    [Builder(EngineKind.Installed, Alternates = true)]
+    [Builder(EngineKind.Docker28)]
+    [Builder(EngineKind.Installed)]
     public async Task A_container_of_it_serves_the_engine_that_runs_it_and_is_healthy(EngineKind kind)
     {
         var engine = await builds.BuiltAsync(kind, output);

@@ -25,7 +25,7 @@ public sealed class PluginRestarts(PluginHosts hosts, ITestOutputHelper output)
         Assert.Empty(scene.Host.KernelMounts);
         await Counting.GoesOnAsync(LogOf(scene, volume));
         await scene.DockerAsync("stop ends");
-        Assert.Contains("disabled", await scene.RefusedAsync($"run --rm --network none --volume {volume}:/x {Image.Name} true"), StringComparison.Ordinal);
+        Assert.Contains("disabled", await scene.RefusedAsync($"run --rm --network host --volume {volume}:/x {Image.Name} true"), StringComparison.Ordinal);
         Assert.Contains("disabled", await scene.RefusedAsync($"volume rm {volume}"), StringComparison.Ordinal);
         Assert.DoesNotContain(volume, await scene.DockerAsync("volume ls"), StringComparison.Ordinal);
 

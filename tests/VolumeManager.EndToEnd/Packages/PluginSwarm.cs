@@ -10,7 +10,7 @@ public sealed class PluginSwarm(PluginHosts hosts, ITestOutputHelper output)
     const string Volume = "plugged-shared";
     static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
 
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task Tasks_on_all_nodes_share_a_volume_and_a_fresh_node_needs_no_help(EngineKind engine)
     {
         var image = await hosts.ImageAsync();

@@ -7,7 +7,7 @@ namespace VolumeManager.EndToEnd.Packages;
 [Collection(PluginHosts.Collection)]
 public sealed class PluginUpgrade(PluginHosts hosts, ITestOutputHelper output)
 {
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task Volumes_containers_and_settings_survive_and_another_state_directory_is_refused(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);

@@ -7,7 +7,7 @@ namespace VolumeManager.EndToEnd.Packages;
 [Collection(PluginHosts.Collection)]
 public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
 {
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task It_listens_when_enable_returns(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -20,7 +20,7 @@ public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
         await scene.EndsCleanAsync();
     }
 
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task Containers_share_a_volume_and_copies_go_in_and_out(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -43,7 +43,7 @@ public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
     }
 
     /// <summary>Its claim is gone, its engine is not asked: what a container of another user holds is seen without more rights than the plugin has.</summary>
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task What_a_container_holds_is_not_removed_whatever_the_engine_says(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -61,7 +61,7 @@ public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
         await scene.EndsCleanAsync();
     }
 
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task Settings_are_refused_while_it_is_enabled_and_a_wrong_one_keeps_it_down_and_is_named(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -82,7 +82,7 @@ public sealed class PluginUse(PluginHosts hosts, ITestOutputHelper output)
         await scene.EndsCleanAsync();
     }
 
-    [Theory, InstalledPluginEngine(Alternates = true), PluginEngine28(Alternates = true)]
+    [Theory, InstalledPluginEngine, PluginEngine28]
     public async Task Removed_it_leaves_its_data_and_no_mount(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);

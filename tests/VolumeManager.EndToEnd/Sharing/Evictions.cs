@@ -7,7 +7,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class Evictions(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
+    [Theory, InstalledCluster, Cluster28]
     public async Task What_a_lost_host_held_is_free_when_it_is_evicted(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);
@@ -57,7 +57,7 @@ public sealed class Evictions(SharedClusters clusters, ITestOutputHelper output)
         Assert.Empty(three.Daemon.KernelMounts);
         Assert.False(await three.ListsAsync(removed), $"{removed} is still in the list of host3.");
         Assert.Equal("host2", (await three.InspectAsync(taken)).Holders);
-        Assert.Contains("host2", await three.RefusedAsync($"run --network none --volume {taken}:/y {Image.Name} true"), StringComparison.Ordinal);
+        Assert.Contains("host2", await three.RefusedAsync($"run --network host --volume {taken}:/y {Image.Name} true"), StringComparison.Ordinal);
 
         await scene.Two.DockerAsync("stop has-it-now");
         Assert.Equal("kept", await three.RunAsync($"--volume {taken}:/y", "cat /y/f"));

@@ -27,7 +27,7 @@ public sealed class ExclusiveServices(SharedClusters clusters, ITestOutputHelper
         await EndsCleanAsync(scene, swarm);
     }
 
-    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
+    [Theory, InstalledCluster, Cluster28]
     public async Task The_volume_follows_a_task_whose_node_has_no_power(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

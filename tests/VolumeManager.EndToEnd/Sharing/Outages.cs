@@ -12,7 +12,7 @@ public sealed class Outages(SharedClusters clusters, ITestOutputHelper output)
 {
     static readonly TimeSpan s_outage = TimeSpan.FromSeconds(20);
 
-    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
+    [Theory, InstalledCluster, Cluster28]
     public async Task An_outage_of_PostgreSQL_is_survived(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

@@ -8,7 +8,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class PowerCuts(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
+    [Theory, InstalledCluster, Cluster28]
     public async Task Mounts_of_the_earlier_boot_are_dropped_and_containers_come_back(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

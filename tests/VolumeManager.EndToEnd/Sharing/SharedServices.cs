@@ -7,7 +7,7 @@ namespace VolumeManager.EndToEnd.Sharing;
 [Collection(SharedClusters.Collection)]
 public sealed class SharedServices(SharedClusters clusters, ITestOutputHelper output)
 {
-    [Theory, InstalledCluster(Alternates = true), Cluster28(Alternates = true)]
+    [Theory, InstalledCluster, Cluster28]
     public async Task A_service_with_three_tasks_shares_one_volume(EngineKind engine)
     {
         await using var scene = await clusters.SceneAsync(engine, output);

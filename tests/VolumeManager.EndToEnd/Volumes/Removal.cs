@@ -8,7 +8,7 @@ namespace VolumeManager.EndToEnd.Volumes;
 [Collection(SharedHosts.Collection)]
 public sealed class Removal(SharedHosts hosts, ITestOutputHelper output)
 {
-    [Theory, InstalledEngine(Alternates = true), Engine28(Alternates = true)]
+    [Theory, InstalledEngine, Engine28]
     public async Task The_engine_refuses_while_its_container_runs(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -22,7 +22,7 @@ public sealed class Removal(SharedHosts hosts, ITestOutputHelper output)
     }
 
     /// <summary>An engine of another host knows nothing of our container: its Remove really reaches the plugin.</summary>
-    [Theory, InstalledEngine(Alternates = true), Engine28(Alternates = true)]
+    [Theory, InstalledEngine, Engine28]
     public async Task The_daemon_refuses_while_anybody_mounts_and_names_the_holder(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -38,7 +38,7 @@ public sealed class Removal(SharedHosts hosts, ITestOutputHelper output)
         await scene.EndsCleanAsync();
     }
 
-    [Theory, InstalledEngine(Alternates = true), Engine28(Alternates = true)]
+    [Theory, InstalledEngine, Engine28]
     public async Task Removed_data_waits_in_the_trash(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
@@ -55,7 +55,7 @@ public sealed class Removal(SharedHosts hosts, ITestOutputHelper output)
         await scene.EndsCleanAsync();
     }
 
-    [Theory, InstalledEngine(Alternates = true), Engine28(Alternates = true)]
+    [Theory, InstalledEngine, Engine28]
     public async Task A_name_can_be_used_again_and_begins_empty(EngineKind engine)
     {
         await using var scene = await hosts.SceneAsync(engine, output);
