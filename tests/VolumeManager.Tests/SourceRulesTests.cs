@@ -7,7 +7,7 @@ namespace VolumeManager.Tests;
 public sealed partial class SourceRulesTests
 {
     /// <summary>Of two files the generator of log messages takes now the one first and now the other, and no two builds are the same.</summary>
-    [Fact, Trait("Catalog", "sqlite")]
+    [Fact, Trait("Catalog", "none")]
     public void The_log_messages_of_a_class_are_in_one_file()
     {
         var holders = Directory.EnumerateFiles(Path.Combine(MigrationTests.RepositoryRoot(), "src"), "*.cs", SearchOption.AllDirectories)

@@ -35,7 +35,7 @@ partial class PostgresServer
     /// <returns>Its name, unique in this process.</returns>
     public async Task<string> CreateDatabaseAsync(string? template = null)
     {
-        var name = $"test_{Interlocked.Increment(ref s_databases)}";
+        var name = NewName();
         await _cloning.WaitAsync();
         try
         {
@@ -49,15 +49,26 @@ partial class PostgresServer
         }
     }
 
+    /// <summary>Gives a database without sessions another name, so that no connection string leads to it any longer.</summary>
+    /// <returns>The new name.</returns>
+    public async Task<string> RenameDatabaseAsync(string name)
+    {
+        var renamed = NewName();
+        await ExecuteAsync($"ALTER DATABASE {Quoted(name)} RENAME TO {Quoted(renamed)}");
+        return renamed;
+    }
+
     public Task DropDatabaseAsync(string name) => ExecuteAsync($"DROP DATABASE IF EXISTS {Quoted(name)} WITH (FORCE)");
 
     /// <summary>Ends every session on a database, as an administrator or a failover does, and waits until they are gone.</summary>
     public Task DisconnectAllAsync(string database) => ExecuteAsync(
         $"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{database.Replace("'", "''", StringComparison.Ordinal)}' AND pid <> pg_backend_pid()");
 
+    static string NewName() => $"test_{Interlocked.Increment(ref s_databases)}";
+
     static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    async Task<NpgsqlConnection> OpenAsync(string database)
+    public async Task<NpgsqlConnection> OpenAsync(string database)
     {
         var connection = new NpgsqlConnection(ConnectionString(database, extra: "Pooling=false"));
         try

@@ -13,6 +13,16 @@ internal sealed partial class PostgresServer : IAsyncDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
+    /// <summary>The data directory of a server that never ran, made once in a process: initdb takes ten times as long as a copy.</summary>
+    static readonly Lazy<Task<PostgresFolder>> s_empty = new(async () =>
+    {
+        var folder = await PostgresFolder.CreateAsync(PostgresUser.Other);
+        await PostgresPrograms.RunAsync(folder, "initdb", "-D", folder.Data, "-U", "postgres",
+            // The data directory is made anew for every run: nobody misses it after a loss of power.
+            "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8", "--auth=trust", "--wal-segsize=1");
+        return folder;
+    });
+
     readonly PostgresFolder _folder;
     readonly PostgresOptions _options;
     PostgresProcess? _process;
@@ -42,10 +52,11 @@ internal sealed partial class PostgresServer : IAsyncDisposable
 
     PostgresProcess Running => IsRunning ? _process! : throw Failure("The server does not run");
 
-    public static Task<PostgresServer> StartNewAsync(PostgresOptions? options = null) =>
-        StartNewAsync(options ?? new PostgresOptions(), folder => PostgresPrograms.RunAsync(folder, "initdb", "-D", folder.Data, "-U", "postgres",
-            // The data directory is made anew for every run: nobody misses it after a loss of power.
-            "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8", "--auth=trust"));
+    public static Task<PostgresServer> StartNewAsync(PostgresOptions? options = null) => StartNewAsync(options ?? new PostgresOptions(), async folder =>
+    {
+        var empty = await s_empty.Value;
+        await Command.OutputOfAsync("cp", "-a", empty.Data, folder.Data);
+    });
 
     /// <summary>Starts what was stopped or killed, and waits until it takes connections.</summary>
     public async Task StartAsync()

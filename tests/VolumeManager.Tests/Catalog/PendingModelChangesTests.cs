@@ -4,6 +4,7 @@ using VolumeManager.Catalog;
 namespace VolumeManager.Tests.Catalog;
 
 /// <summary>Neither database's migrations lag behind the model. What <c>dotnet ef migrations has-pending-model-changes</c> says, without the tool.</summary>
+[Trait("Catalog", "none")]
 public class PendingModelChangesTests
 {
     [Fact]

@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Options that several hosts change, and volumes that move from the shared directory to an export, in a cluster.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ChangeInClusterTests
 {
     static async Task<string> DoneAsync(TestHost host, params string[] arguments)

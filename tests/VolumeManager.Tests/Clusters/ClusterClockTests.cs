@@ -4,6 +4,7 @@ using VolumeManager.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Where a host has the time from: the database, or what it said earlier in this boot, or at last its own clock.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ClusterClockTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>What one host does, the others see at once; what one host holds, no other can take.</summary>
+[Trait("Catalog", "postgres")]
 public class ClusterTests
 {
     [Fact]

@@ -4,13 +4,14 @@ using VolumeManager.Catalog;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>What volman sets where the connection string leaves it open, as the server sees it; and that what was written wins.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ConnectionSettingsTests : IAsyncLifetime
 {
     string _database = "";
 
-    public async Task InitializeAsync() => _database = await SharedServer.CreateDatabaseAsync();
+    public async Task InitializeAsync() => _database = await SharedServer.TakeDatabaseAsync();
 
-    public async Task DisposeAsync() => await (await SharedServer.GetAsync()).DropDatabaseAsync(_database);
+    public Task DisposeAsync() => SharedServer.ReturnDatabaseAsync(_database);
 
     async Task<PostgresDatabase> OpenAsync(string extra = "", string hostName = "h") =>
         new((await SharedServer.GetAsync()).ConnectionString(_database, extra: extra), hostName);

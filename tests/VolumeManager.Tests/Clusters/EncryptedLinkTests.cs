@@ -8,6 +8,7 @@ using VolumeManager.TestSupport.Postgres;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A server that is reached over TLS: encrypted, and with its certificate checked where the connection string asks for that.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class EncryptedLinkTests : IAsyncLifetime, IAsyncDisposable
 {
     // Not the host's own files: the server's user must reach them, and nobody else its key.

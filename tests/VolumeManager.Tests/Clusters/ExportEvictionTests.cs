@@ -4,6 +4,7 @@ using VolumeManager.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A host is evicted that serves an export, or uses one.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ExportEvictionTests : ServingCluster
 {
     [Fact]

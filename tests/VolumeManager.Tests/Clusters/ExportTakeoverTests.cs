@@ -1,6 +1,7 @@
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A volume on an export that a host serves is taken over: its old holder is shut out first.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ExportTakeoverTests : ServingCluster
 {
     [Fact]

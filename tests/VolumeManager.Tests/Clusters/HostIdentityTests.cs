@@ -4,6 +4,7 @@ using VolumeManager.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Two machines that say they are the same host.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class HostIdentityTests
 {
     [Fact]

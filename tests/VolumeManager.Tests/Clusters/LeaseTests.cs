@@ -4,6 +4,7 @@ using VolumeManager.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Who is live, who is lost, what may be taken from whom, and who must not take part at all.</summary>
+[Trait("Catalog", "postgres")]
 public class LeaseTests
 {
     static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };

@@ -11,6 +11,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>The shared schema, its roles, and the way of a single host into a cluster.</summary>
+[Trait("Catalog", "postgres")]
 public class MigrationTests
 {
     static async Task<IReadOnlyList<string>> MigrateAsync(string connectionString, bool dryRun = false)
@@ -38,7 +39,7 @@ public class MigrationTests
         await using var host = new TestHost("h", server.ConnectionString(empty), null);
         Assert.Matches("^the catalog's schema is empty and this volman needs [0-9]+_.*: run volman migrate", (await Assert.ThrowsAsync<CatalogSchemaException>(host.StartAsync)).Message);
 
-        var newer = await SharedServer.CreateDatabaseAsync();
+        var newer = await SharedServer.TakeDatabaseAsync();
         await server.ExecuteAsync("INSERT INTO \"__EFMigrationsHistory\" VALUES ('29990101000000_Future', '99')", newer);
         await using var late = new TestHost("h", server.ConnectionString(newer), null);
         Assert.Matches("^the catalog's schema is 29990101000000_Future, newer than this volman, which knows up to", (await Assert.ThrowsAsync<CatalogSchemaException>(late.StartAsync)).Message);
@@ -104,7 +105,7 @@ public class MigrationTests
     {
         if (TestHost.IsGlobal) return;
         var server = await SharedServer.GetAsync();
-        var database = server.ConnectionString(await SharedServer.CreateDatabaseAsync());
+        var database = server.ConnectionString(await SharedServer.TakeDatabaseAsync());
         await using var host = new TestHost("single", "", null);
         await host.StartAsync();
         await host.Engine.ActivateAsync();
@@ -204,7 +205,7 @@ public class MigrationTests
     {
         if (TestHost.IsGlobal) return;
         var server = await SharedServer.GetAsync();
-        var database = server.ConnectionString(await SharedServer.CreateDatabaseAsync());
+        var database = server.ConnectionString(await SharedServer.TakeDatabaseAsync());
         await using var host = new TestHost("single", "", null);
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("here"));

@@ -5,6 +5,7 @@ using VolumeManager.Tests.Admin;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>What others moved while a host could not hear of it.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class MovedMeanwhileTests
 {
     [Fact]

@@ -1,6 +1,7 @@
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>The database has an older revision than before: a backup was restored, or a standby took over that lacked the latest changes. The host joins the cluster again, and then knows what the database knows.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class OlderDatabaseTests : IAsyncLifetime
 {
     TestCluster _cluster = null!;

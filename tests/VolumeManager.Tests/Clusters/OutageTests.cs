@@ -3,6 +3,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>One host loses its way to the database, or all do: what must go on, what must not, and what is there afterwards.</summary>
+[Trait("Catalog", "postgres")]
 public class OutageTests
 {
     static readonly Dictionary<string, string> s_labelled = new() { ["label.team"] = "a" };

@@ -3,6 +3,7 @@ using VolumeManager.Tests.Doctor;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A host that serves a directory to the others: what it serves, and whom it lets in.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class PublishedExportTests : ServingCluster
 {
     [Fact]

@@ -10,6 +10,7 @@ namespace VolumeManager.Tests.Clusters;
 /// A host publishes its mounts of a volume while a caller claims the volume. Mounts that were read before the claim must not be written after it: they would delete the row of the claim, and
 /// another host could remove the volume. A slow link to the database makes one overtake the other.
 /// </summary>
+[Trait("Catalog", "postgres")]
 public sealed class PublishedMountsTests : IAsyncLifetime
 {
     TestCluster _cluster = null!;

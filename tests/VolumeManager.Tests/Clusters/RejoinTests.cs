@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A host whose lease ran out takes part again.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class RejoinTests
 {
     static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };

@@ -1,6 +1,7 @@
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Removals that two hosts are at, and what comes of the name meanwhile.</summary>
+[Trait("Catalog", "postgres")]
 public class RemovalInClusterTests
 {
     [Fact]

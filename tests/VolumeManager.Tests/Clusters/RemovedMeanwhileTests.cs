@@ -3,6 +3,7 @@ using VolumeManager.Tests.Mounts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>What others removed, or made anew, while a host could not hear of it.</summary>
+[Trait("Catalog", "postgres")]
 public class RemovedMeanwhileTests
 {
     [Fact]

@@ -7,6 +7,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>Restoration as the other hosts see it: those that watch, those that do the same, and those that were cut off.</summary>
+[Trait("Catalog", "postgres")]
 public class RestoreInClusterTests
 {
     static async Task<OperatorClient.Reply> RestoreAsync(TestHost host, string which, string? asName = null)

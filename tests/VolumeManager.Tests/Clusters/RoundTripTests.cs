@@ -3,6 +3,7 @@ using Xunit.Abstractions;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>How often a request asks the shared database. A network multiplies this, and engines ask all the time: a round trip more is a fault.</summary>
+[Trait("Catalog", "postgres")]
 public class RoundTripTests(ITestOutputHelper output)
 {
     const int Tries = 5;

@@ -3,6 +3,7 @@ using VolumeManager.TestSupport.Postgres;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A PostgreSQL server that goes and comes back, or has no connection left.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ServerRestartTests : OwnServer
 {
     [Theory]

@@ -4,6 +4,7 @@ using VolumeManager.TestSupport.Postgres;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A PostgreSQL server that does not answer, or a slow way to it.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class SlowServerTests : OwnServer
 {
     [Fact]

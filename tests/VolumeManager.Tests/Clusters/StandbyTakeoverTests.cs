@@ -3,6 +3,7 @@ using VolumeManager.TestSupport.Postgres;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A standby that takes over from a server that has died.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class StandbyTakeoverTests : OwnServer
 {
     [Fact]

@@ -24,7 +24,7 @@ public sealed class TestCluster : IAsyncDisposable
 
     public static async Task<TestCluster> StartNewAsync(int hosts, bool start = true)
     {
-        var cluster = new TestCluster(await SharedServer.GetAsync(), await SharedServer.CreateDatabaseAsync());
+        var cluster = new TestCluster(await SharedServer.GetAsync(), await SharedServer.TakeDatabaseAsync());
         for (var i = 0; i < hosts; i++) await cluster.AddAsync($"host-{i}", start);
         return cluster;
     }
@@ -112,7 +112,7 @@ public sealed class TestCluster : IAsyncDisposable
     {
         foreach (var host in _hosts) await host.DisposeAsync();
         foreach (var link in _links) await link.DisposeAsync();
-        await Server.DropDatabaseAsync(Database);
+        await SharedServer.ReturnDatabaseAsync(Database);
         _data.Dispose();
     }
 }

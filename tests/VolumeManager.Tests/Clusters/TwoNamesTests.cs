@@ -8,6 +8,7 @@ namespace VolumeManager.Tests.Clusters;
 /// One directory that the catalog knows by two names: as the data root of a host, and as the export that it serves. No directory in it becomes two volumes. The same code
 /// compares two names of one NFS server.
 /// </summary>
+[Trait("Catalog", "postgres")]
 public sealed class TwoNamesTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly ExportfsStandIn _exportfs = new();

@@ -4,6 +4,7 @@ using static VolumeManager.Tests.Clusters.WrongClockTests;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A host whose clock is wrong by hours is cut off from the database.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class WrongClockOutageTests
 {
     [FakeTimeTheory]

@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Clusters;
 
 /// <summary>A host whose clock is wrong by hours is a host like any other: all that is compared or written down is by the database's clock.</summary>
+[Trait("Catalog", "postgres")]
 public class WrongClockTests
 {
     static readonly Dictionary<string, string> s_single = new() { ["access"] = "single-host" };

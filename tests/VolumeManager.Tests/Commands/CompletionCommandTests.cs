@@ -1,6 +1,7 @@
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>What shells and the manual are told, made of the command line itself.</summary>
+[Trait("Catalog", "none")]
 public sealed class CompletionCommandTests
 {
     [Theory]

@@ -6,6 +6,7 @@ using Verb = System.CommandLine.Command;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>--dry-run</c>: it is refused what would be refused, tells what would be done, and nothing is changed.</summary>
+[Trait("Catalog", "any")]
 public sealed class DryRunTests : IAsyncLifetime, IAsyncDisposable
 {
     // What changes nothing that lasts.

@@ -5,6 +5,7 @@ using Verb = System.CommandLine.Command;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>Every verb shows how it is used, and what it shows is what it takes.</summary>
+[Trait("Catalog", "none")]
 public sealed class ExamplesTests
 {
     static IEnumerable<Verb> Verbs(Verb of) => of.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb => verb.Subcommands.Count == 0 ? [verb] : Verbs(verb));

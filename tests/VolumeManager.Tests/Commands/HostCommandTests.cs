@@ -3,6 +3,7 @@ using VolumeManager.Tests.Clusters;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman host</c> as an operator runs it: the table of hosts, and the word that one of them is no more.</summary>
+[Trait("Catalog", "postgres")]
 public class HostCommandTests
 {
     static Task<VolmanProcess.Ended> HostAsync(TestCluster cluster, params string[] arguments) =>

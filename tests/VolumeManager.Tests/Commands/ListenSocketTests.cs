@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Commands;
 
+[Trait("Catalog", "any")]
 public sealed class ListenSocketTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

@@ -2,6 +2,7 @@ using VolumeManager.Commands;
 
 namespace VolumeManager.Tests.Commands;
 
+[Trait("Catalog", "none")]
 public sealed class ManagedPluginTests : IDisposable
 {
     readonly ScratchFolder _folder = new();
@@ -54,7 +55,7 @@ public sealed class ManagedPluginTests : IDisposable
     {
         var ended = await Command.RunAsync(TimeSpan.FromSeconds(19), "unshare",
         [
-            "--mount", "--propagation", "private", "dotnet", Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--managed-plugin", "--socket", _folder.Of("s"),
+            "--mount", "--propagation", "private", .. VolmanProcess.Program, "serve", "--managed-plugin", "--socket", _folder.Of("s"),
             "--admin-socket", _folder.Of("a"), "--state-dir", _folder.Of("state"), "--mount-root", _folder.Of("mnt"), "--data-root", _folder.Of("data"),
         ]);
         Assert.Equal(1, ended.ExitCode);

@@ -5,6 +5,7 @@ using VolumeManager.TestSupport.Postgres;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman migrate</c> as an operator runs it: what it says, and how it ends.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class MigrateCommandTests : IDisposable
 {
     readonly ScratchFolder _folder = new();
@@ -42,7 +43,7 @@ public sealed class MigrateCommandTests : IDisposable
     public async Task A_database_that_is_newer_away_or_missing_is_refused_in_one_sentence()
     {
         var server = await SharedServer.GetAsync();
-        var newer = await SharedServer.CreateDatabaseAsync();
+        var newer = await SharedServer.TakeDatabaseAsync();
         await server.ExecuteAsync("INSERT INTO \"__EFMigrationsHistory\" VALUES ('29990101000000_Future', '99')", newer);
         VolmanProcess.AssertRefused(
             "the catalog's schema is 29990101000000_Future, newer than this volman, which knows up to [0-9]+_[A-Za-z]+: install the volman that wrote it, or a later one",

@@ -3,6 +3,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>The executable as people and service managers use it: words and exit codes.</summary>
+[Trait("Catalog", "any")]
 public sealed class ProgramTests
 {
     [Fact]

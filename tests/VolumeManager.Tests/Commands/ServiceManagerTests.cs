@@ -5,6 +5,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>What systemd hears of the daemon that it started: sd_notify(3) over a real socket.</summary>
+[Trait("Catalog", "any")]
 public sealed class ServiceManagerTests
 {
     [Fact]

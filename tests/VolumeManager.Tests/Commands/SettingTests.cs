@@ -3,6 +3,7 @@ using VolumeManager.Commands;
 
 namespace VolumeManager.Tests.Commands;
 
+[Trait("Catalog", "none")]
 public class SettingTests
 {
     static Setting.Bound Apply(string key, string value) => Setting.All.Single(s => s.Key == key).Apply(new Setting.Bound(new Settings(), new LogSettings()), value);

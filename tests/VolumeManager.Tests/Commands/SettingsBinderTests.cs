@@ -5,6 +5,7 @@ namespace VolumeManager.Tests.Commands;
 
 /// <summary>Sources and their order. The environment is the whole process's, and put back as it was.</summary>
 [Collection(WholeProcess.Name)]
+[Trait("Catalog", "none")]
 public sealed class SettingsBinderTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

@@ -6,6 +6,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman status</c> as health checks and operators run it.</summary>
+[Trait("Catalog", "any")]
 public sealed class StatusCommandTests(RunningHost running) : IClassFixture<RunningHost>
 {
     readonly TestHost _host = running.Host;

@@ -4,6 +4,7 @@ using static VolumeManager.Tests.Commands.ProgramTests;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>What becomes of the calls under way when SIGTERM stops the daemon.</summary>
+[Trait("Catalog", "any")]
 public sealed class StopTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary>What people see at a terminal, which script(1) is here: colours, progress and questions; and that programs see none of it.</summary>
+[Trait("Catalog", "any")]
 public sealed class TerminalTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly TestHost _host = new();

@@ -7,6 +7,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman trash</c> and <c>volman volume restore</c> as an operator runs them.</summary>
+[Trait("Catalog", "any")]
 public sealed class TrashCommandTests(RunningHost running) : IClassFixture<RunningHost>
 {
     readonly TestHost _host = running.Host;

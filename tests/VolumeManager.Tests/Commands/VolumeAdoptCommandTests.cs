@@ -4,6 +4,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman volume adopt</c>: tells what lies there, takes over what is chosen, and touches nothing else.</summary>
+[Trait("Catalog", "any")]
 public sealed class VolumeAdoptCommandTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly TestHost _host = new();

@@ -4,6 +4,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Commands;
 
 /// <summary><c>volman volume</c> and <c>volman mount</c> as an operator runs them, and the routes that they ask.</summary>
+[Trait("Catalog", "any")]
 public sealed class VolumeCommandTests : IAsyncLifetime, IAsyncDisposable
 {
     readonly TestHost _host = new();

@@ -6,6 +6,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Copies;
 
 /// <summary>Copies while other hosts do something with the volume.</summary>
+[Trait("Catalog", "postgres")]
 public class CopyInClusterTests
 {
     static Task<VolmanProcess.Ended> VolmanAsync(TestHost host, params string[] arguments) => VolmanProcess.RunAsync([.. arguments, "--admin-socket", host.Settings.AdminSocket], null);

@@ -4,6 +4,7 @@ using VolumeManager.Linux;
 namespace VolumeManager.Tests.Copies;
 
 /// <summary>What the comparison of a copy must find. A comparison that finds nothing would let a move delete the only good data.</summary>
+[Trait("Catalog", "none")]
 public sealed class TreeComparisonTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

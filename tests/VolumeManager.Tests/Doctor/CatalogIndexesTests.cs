@@ -5,6 +5,7 @@ using VolumeManager.Diagnosis;
 namespace VolumeManager.Tests.Doctor;
 
 /// <summary>The doctor's list of indexes is the model's, on both databases.</summary>
+[Trait("Catalog", "none")]
 public class CatalogIndexesTests
 {
     [Fact]

@@ -4,6 +4,7 @@ using VolumeManager.Tests.Clusters;
 namespace VolumeManager.Tests.Doctor;
 
 /// <summary>What can be wrong between a host and the shared catalog.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class CatalogLinkDamageTests
 {
     [Fact]

@@ -4,6 +4,7 @@ using VolumeManager.Tests.Hosts;
 namespace VolumeManager.Tests.Doctor;
 
 /// <summary>What can be wrong between the hosts of a cluster.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ClusterDamageTests
 {
     [Fact]

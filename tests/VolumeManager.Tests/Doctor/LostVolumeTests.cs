@@ -5,6 +5,7 @@ using VolumeManager.Tests.Mounts;
 namespace VolumeManager.Tests.Doctor;
 
 /// <summary>Volumes that a host uses although others took or removed them while it was lost.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class LostVolumeTests
 {
     [Fact]

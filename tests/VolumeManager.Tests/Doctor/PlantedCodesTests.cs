@@ -8,6 +8,7 @@ namespace VolumeManager.Tests.Doctor;
 /// Damage of every kind that docs/doctor.md lists is planted by some test. No test declares what it plants: a code counts where it is named to one of the methods of
 /// <see cref="Patient"/>, or to the laboratory's of the same names, and those fail when the doctor does not find it.
 /// </summary>
+[Trait("Catalog", "none")]
 public sealed partial class PlantedCodesTests
 {
     [GeneratedRegex("""^(?!\s*//).*\b(Heals|Tells|FindOne|FindAll|FindAlone)Async\("(?<code>[a-z-]+)", "(error|warning|note)""", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]

@@ -5,6 +5,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Exports;
 
 /// <summary>Which places are one directory: by trying where that can be done, and by what the names of servers mean where not.</summary>
+[Trait("Catalog", "none")]
 public sealed class AliasesTests : IDisposable
 {
     readonly ScratchFolder _root = new();

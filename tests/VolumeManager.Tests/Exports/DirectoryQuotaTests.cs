@@ -6,6 +6,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Exports;
 
 /// <summary>The projects of volumes: which directories get one, what limit it has, and what is said where there is none.</summary>
+[Trait("Catalog", "none")]
 public sealed class DirectoryQuotaTests
 {
     const long Limit = 4 << 20;

@@ -2,6 +2,7 @@ using VolumeManager.Exports;
 
 namespace VolumeManager.Tests.Exports;
 
+[Trait("Catalog", "none")]
 public class NfsAddressTests
 {
     [Theory]

@@ -3,6 +3,7 @@ using VolumeManager.Linux;
 
 namespace VolumeManager.Tests.Exports;
 
+[Trait("Catalog", "none")]
 public class NfsOptionsTests
 {
     static string Text(params string[] text) => NfsOptions.Parse(text).Text;

@@ -4,6 +4,7 @@ using VolumeManager.Exports;
 
 namespace VolumeManager.Tests.Exports;
 
+[Trait("Catalog", "none")]
 public class NfsServerTests
 {
     static async Task<string> RefusedAsync(NfsServer server)

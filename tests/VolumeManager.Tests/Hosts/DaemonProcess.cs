@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using System.Net.Sockets;
+using VolumeManager.Tests.Commands;
 
 namespace VolumeManager.Tests.Hosts;
 
-/// <summary>Runs the build that lies beside the tests as a process of its own over a <see cref="TestHost"/>'s directories, so that it can be killed.</summary>
+/// <summary>Runs the program as a process of its own over a <see cref="TestHost"/>'s directories, so that it can be killed.</summary>
 internal static class DaemonProcess
 {
     /// <summary>Starts it, and waits until it answers List.</summary>
@@ -19,7 +19,7 @@ internal static class DaemonProcess
     internal static async Task<RunningProgram> StartWithinAsync(TestHost host, string program, params string[] arguments)
     {
         await host.PrepareAsync();
-        return await AnsweringAsync(host, new RunningProgram("volman", new(program, [.. arguments, "dotnet", .. Arguments(host)])));
+        return await AnsweringAsync(host, new RunningProgram("volman", new(program, [.. arguments, .. VolmanProcess.Program, .. Arguments(host)])));
     }
 
     /// <summary>As in a container without --pid=host, but under an init, as of docker run --init: volman is not process 1.</summary>
@@ -52,8 +52,7 @@ internal static class DaemonProcess
     /// <param name="variables">Set in its environment beside what is there.</param>
     internal static RunningProgram Start(TestHost host, TimeSpan clock = default, Dictionary<string, string>? variables = null)
     {
-        var start = new ProcessStartInfo("dotnet", Arguments(host));
-        foreach (var (name, value) in variables ?? []) start.Environment[name] = value;
+        var start = VolmanProcess.StartInfo(Arguments(host), variables);
         if (clock != TimeSpan.Zero)
         {
             start.Environment["LD_PRELOAD"] = FakeTimeTheoryAttribute.Library;
@@ -70,7 +69,7 @@ internal static class DaemonProcess
         var settings = host.Settings;
         return
         [
-            Path.Combine(AppContext.BaseDirectory, "volman.dll"), "serve", "--socket", settings.Socket, "--admin-socket", settings.AdminSocket, "--state-dir", settings.StateDirectory,
+            "serve", "--socket", settings.Socket, "--admin-socket", settings.AdminSocket, "--state-dir", settings.StateDirectory,
             "--mount-root", settings.MountRoot, "--data-root", settings.DataRoot, "--host-name", settings.HostName, "--log-level", "critical",
             "--lease", $"{settings.Lease.TotalSeconds:0}s", "--takeover-grace", $"{settings.TakeoverGrace.TotalSeconds:0}s",
             "--trash-retention", $"{settings.TrashRetention.TotalSeconds:0}s", "--reconcile-interval", $"{settings.ReconcileInterval.TotalMilliseconds:0}ms",

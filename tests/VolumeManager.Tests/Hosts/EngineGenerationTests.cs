@@ -3,6 +3,7 @@ using VolumeManager.Hosts;
 namespace VolumeManager.Tests.Hosts;
 
 /// <summary>How a managed plugin, to which no engine sends Activate, learns that its engine is another one.</summary>
+[Trait("Catalog", "none")]
 public sealed class EngineGenerationTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

@@ -10,6 +10,7 @@ public sealed partial class TestHost : IAsyncDisposable
 {
     readonly ScratchFolder _folder = new();
     string? _database;
+    string? _taken;
     CancellationTokenSource? _stop;
     Task<int>? _running;
 
@@ -78,7 +79,8 @@ public sealed partial class TestHost : IAsyncDisposable
     {
         if (!IsGlobal || _database is not null) return;
         var server = await Clusters.SharedServer.GetAsync();
-        _database = server.ConnectionString(await Clusters.SharedServer.CreateDatabaseAsync());
+        _taken = await Clusters.SharedServer.TakeDatabaseAsync();
+        _database = server.ConnectionString(_taken);
         Settings = Settings with { Database = _database, Lease = TimeSpan.FromSeconds(6) };
     }
 
@@ -208,6 +210,7 @@ public sealed partial class TestHost : IAsyncDisposable
     {
         s_hosts.TryRemove(this, out _);
         await StopAsync();
+        if (_taken is not null) await Clusters.SharedServer.ReturnDatabaseAsync(_taken);
         _folder.Dispose();
     }
 }

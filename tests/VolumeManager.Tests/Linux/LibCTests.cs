@@ -5,6 +5,7 @@ using VolumeManager.Linux;
 namespace VolumeManager.Tests.Linux;
 
 /// <summary>Compares what we write down of the kernel with what the C compiler reads in its headers.</summary>
+[Trait("Catalog", "none")]
 public sealed class LibCTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

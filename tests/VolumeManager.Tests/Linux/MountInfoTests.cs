@@ -2,6 +2,7 @@ using VolumeManager.Linux;
 
 namespace VolumeManager.Tests.Linux;
 
+[Trait("Catalog", "none")]
 public class MountInfoTests
 {
     static List<MountInfo> Parse(params string[] lines) => MountInfo.Parse(new StringReader(string.Concat(lines.Select(line => line + "\n"))));

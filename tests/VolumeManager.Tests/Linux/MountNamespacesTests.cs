@@ -4,6 +4,7 @@ using Location = VolumeManager.Linux.MountNamespaces.Location;
 
 namespace VolumeManager.Tests.Linux;
 
+[Trait("Catalog", "none")]
 public sealed class MountNamespacesTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

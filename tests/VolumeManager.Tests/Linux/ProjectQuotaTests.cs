@@ -3,6 +3,7 @@ using VolumeManager.Linux;
 namespace VolumeManager.Tests.Linux;
 
 /// <summary>What the kernel says of projects, asked of file systems that have quotas and of some that have not.</summary>
+[Trait("Catalog", "none")]
 public sealed class ProjectQuotaTests
 {
     [Theory]

@@ -3,6 +3,7 @@ using VolumeManager.Linux;
 
 namespace VolumeManager.Tests.Linux;
 
+[Trait("Catalog", "none")]
 public class SyscallLaneTests
 {
     [Fact]

@@ -2,6 +2,7 @@ using VolumeManager.Linux;
 
 namespace VolumeManager.Tests.Linux;
 
+[Trait("Catalog", "none")]
 public sealed class TreeRemovalTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace VolumeManager.Tests.Postgres;
 
 /// <summary>A network that breaks, freezes and is slow, and what Npgsql makes of it.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class PostgresProxyTests(ITestOutputHelper output) : IAsyncLifetime
 {
     PostgresServer _server = null!;

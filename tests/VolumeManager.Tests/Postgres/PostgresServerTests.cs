@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace VolumeManager.Tests.Postgres;
 
 /// <summary>The tests' own PostgreSQL server: what it keeps over stops and crashes, and that it can be frozen, copied and never outlives its owner.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class PostgresServerTests(ITestOutputHelper output)
 {
     [Fact]

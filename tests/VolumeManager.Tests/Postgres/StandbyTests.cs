@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace VolumeManager.Tests.Postgres;
 
 /// <summary>A primary and a standby in one connection string: who reads, who writes, and who does after the primary's end.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class StandbyTests(ITestOutputHelper output)
 {
     [Fact]

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 namespace VolumeManager.Tests.Reports;
 
 /// <summary>docs/reporting.md holds what it says: each query runs as it stands there, each column is there, and both databases answer alike.</summary>
+[Trait("Catalog", "postgres")]
 public sealed partial class DocumentedQueryTests(ReportCatalogs catalogs) : IClassFixture<ReportCatalogs>
 {
     /// <param name="Sqlite">The same text where the databases do not differ.</param>

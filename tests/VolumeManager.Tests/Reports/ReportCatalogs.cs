@@ -16,6 +16,7 @@ public sealed class ReportCatalogs : IAsyncLifetime, IAsyncDisposable
 
     readonly ScratchFolder _folder = new();
     PostgresDatabase _postgres = null!;
+    string _database = "";
     string _connectionString = "";
 
     internal ClusterHistory History { get; } = new(DateTime.UtcNow);
@@ -24,7 +25,8 @@ public sealed class ReportCatalogs : IAsyncLifetime, IAsyncDisposable
 
     public async Task InitializeAsync()
     {
-        _connectionString = (await SharedServer.GetAsync()).ConnectionString(await SharedServer.CreateDatabaseAsync(), extra: "Pooling=false");
+        _database = await SharedServer.TakeDatabaseAsync();
+        _connectionString = (await SharedServer.GetAsync()).ConnectionString(_database, extra: "Pooling=false");
         _postgres = new PostgresDatabase(_connectionString, "test");
         using (var file = SqliteCatalog.Open(File)) await SqliteCatalog.MigrateAsync(file, File, migrate: true);
         await using (var context = new CatalogContext(SqliteCatalog.Options(File))) await WriteAsync(context);
@@ -98,6 +100,7 @@ public sealed class ReportCatalogs : IAsyncLifetime, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _postgres.DisposeAsync();
+        await SharedServer.ReturnDatabaseAsync(_database);
         _folder.Dispose();
     }
 }

@@ -4,6 +4,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Reports;
 
 /// <summary>What each report says of a generated history, on both databases, against what was computed from the history itself.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class ReportTests(ReportCatalogs catalogs) : IClassFixture<ReportCatalogs>
 {
     const double Close = 1e-6;

@@ -6,6 +6,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Usage;
 
 /// <summary>An export that hangs costs one thread, and is not asked again until that one is back.</summary>
+[Trait("Catalog", "none")]
 public sealed class ExportMeasureTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

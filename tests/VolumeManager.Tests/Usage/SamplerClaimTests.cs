@@ -5,6 +5,7 @@ using static VolumeManager.Tests.Usage.UsageClusterTests;
 namespace VolumeManager.Tests.Usage;
 
 /// <summary>Of the hosts of a cluster one measures for all, as long as it has the claim to it.</summary>
+[Trait("Catalog", "postgres")]
 public sealed class SamplerClaimTests
 {
     [Fact]

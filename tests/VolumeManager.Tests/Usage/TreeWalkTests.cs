@@ -5,6 +5,7 @@ using VolumeManager.Usage;
 namespace VolumeManager.Tests.Usage;
 
 /// <summary>Every figure is compared with what du(1) says of the same tree.</summary>
+[Trait("Catalog", "none")]
 public sealed class TreeWalkTests : IDisposable
 {
     readonly ScratchFolder _folder = new();

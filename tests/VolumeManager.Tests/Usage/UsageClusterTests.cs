@@ -3,6 +3,7 @@ using VolumeManager.Tests.Clusters;
 namespace VolumeManager.Tests.Usage;
 
 /// <summary>What the hosts of a cluster measure, and what they know of it.</summary>
+[Trait("Catalog", "postgres")]
 public class UsageClusterTests
 {
     internal static readonly TimeSpan Once = TimeSpan.FromHours(1);

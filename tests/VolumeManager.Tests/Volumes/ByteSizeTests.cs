@@ -2,6 +2,7 @@ using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Volumes;
 
+[Trait("Catalog", "none")]
 public class ByteSizeTests
 {
     [Theory]

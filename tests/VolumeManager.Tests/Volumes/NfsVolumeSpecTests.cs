@@ -3,6 +3,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Volumes;
 
 /// <summary>The options of the backend nfs: what comes from the settings, and what does not.</summary>
+[Trait("Catalog", "none")]
 public class NfsVolumeSpecTests
 {
     static readonly Settings s_nfs = new() { Backend = "nfs", NfsServer = "nas", NfsExport = "/volumes" };

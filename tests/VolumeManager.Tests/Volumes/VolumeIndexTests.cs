@@ -3,6 +3,7 @@ using VolumeManager.Volumes;
 namespace VolumeManager.Tests.Volumes;
 
 /// <summary>Answers of the shared catalog may arrive late: the index keeps the one with the highest revision, whatever the order of arrival.</summary>
+[Trait("Catalog", "none")]
 public class VolumeIndexTests
 {
     readonly VolumeIndex _index = new(Guid.NewGuid());

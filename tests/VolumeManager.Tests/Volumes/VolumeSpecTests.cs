@@ -2,6 +2,7 @@ using VolumeManager.Volumes;
 
 namespace VolumeManager.Tests.Volumes;
 
+[Trait("Catalog", "none")]
 public class VolumeSpecTests
 {
     static VolumeSpec Parse(params (string Key, string? Value)[] options) => VolumeSpec.Parse(options.ToDictionary(o => o.Key, o => o.Value, StringComparer.Ordinal), new Settings());
