@@ -112,8 +112,7 @@ begin() { # begin NAME COMMAND...
   (
     code=0
     "$@" || code=$?
-    say $SECONDS >"$(log_of "$name").end"
-    exit $code
+    say "$SECONDS $code" >"$(log_of "$name").end"
   ) >"$(log_of "$name")" 2>&1 </dev/null &
   process[$name]=$!
   [ -z "$serial" ] || settle "$name"
@@ -141,14 +140,14 @@ progress() {
   say "$line"
 }
 
-# Waits for a step and sets code, its exit code, and took, its seconds. It may have ended long before somebody waits.
+# Waits for a step and sets code, its exit code, and took, its seconds. It may have ended so long ago that bash has
+# forgotten its exit code: the step itself has written it down, unless it was killed.
 conclude() { # conclude NAME
   local name=$1 end=$SECONDS
-  code=0
+  code=137
   settle "$name"
-  wait "${process[$name]}" || code=$?
   unset "process[$name]"
-  read -r end 2>/dev/null <"$(log_of "$name").end" || end=$SECONDS
+  read -r end code 2>/dev/null <"$(log_of "$name").end" || true
   took=$((end - began[$name]))
   times+=("$(printf '%-34s %s' "$name" "$(duration $took)")")
 }
