@@ -10,6 +10,9 @@ internal sealed record Timings
     /// <summary>The values of the program.</summary>
     internal static Timings Real { get; } = new();
 
+    /// <summary>The clock for what only this process remembers, such as when it last read a token: a test advances its own instead of waiting.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>How long SQLite waits for another connection's lock on the file, such as that of a backup, before a change fails.</summary>
     internal TimeSpan SqliteBusy { get; init; } = TimeSpan.FromSeconds(5);
 

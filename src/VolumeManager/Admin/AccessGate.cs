@@ -38,7 +38,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, Timings timin
 
         var token = AuthenticationHeaderValue.TryParse(header, out var value) && string.Equals(value.Scheme, "Bearer", StringComparison.OrdinalIgnoreCase) ? value.Parameter ?? "" : "";
         var hash = AccessToken.HashOf(token);
-        var isFresh = _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < timings.TokenCache.TotalMilliseconds;
+        var isFresh = _known.TryGetValue(hash, out var known) && timings.Clock.GetElapsedTime(known.ReadAt) < timings.TokenCache;
         // What is known already need not be guessed: who is behind the same address as somebody who guesses goes on.
         if (!isFresh && _limits.Value.FailureWait(address) is { } wait) return await LimitAsync(http, wait, "there were too many wrong tokens from this address");
         var daemon = await opening;
@@ -71,7 +71,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, Timings timin
             AccessToken? found = null;
             await daemon.Catalog.ReadAsync(TokenRows.ByHash(hash), row => found = TokenRows.Read(row), cancellation);
             if (found is null) _known.TryRemove(hash, out _);
-            else _known[hash] = (found, Environment.TickCount64);
+            else _known[hash] = (found, timings.Clock.GetTimestamp());
             return (found, false);
         }
         catch (CatalogAwayException)
@@ -80,7 +80,7 @@ internal sealed partial class AccessGate(Task<HostDaemon> opening, Timings timin
         }
     }
 
-    AccessToken? Lately(string hash) => _known.TryGetValue(hash, out var known) && Environment.TickCount64 - known.ReadAt < timings.TokenAway.TotalMilliseconds ? known.Token : null;
+    AccessToken? Lately(string hash) => _known.TryGetValue(hash, out var known) && timings.Clock.GetElapsedTime(known.ReadAt) < timings.TokenAway ? known.Token : null;
 
     /// <summary>Whether the caller may use the route; if not they were told.</summary>
     internal static async Task<bool> MayAsync(HttpContext http, Caller caller, Route route)

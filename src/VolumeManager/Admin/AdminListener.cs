@@ -25,7 +25,7 @@ internal sealed partial class AdminListener
         (_settings, _log) = (settings, log);
         _read = Read();
         _options = Load(_read);
-        _lookedAt = Environment.TickCount64;
+        _lookedAt = settings.Timings.Clock.GetTimestamp();
     }
 
     internal void Listen(KestrelServerOptions kestrel) => kestrel.Listen(_settings.AdminListen!, listener =>
@@ -40,8 +40,9 @@ internal sealed partial class AdminListener
     {
         lock (_gate)
         {
-            if (Environment.TickCount64 - _lookedAt < _settings.Timings.CertificateCheck.TotalMilliseconds) return _options;
-            _lookedAt = Environment.TickCount64;
+            var clock = _settings.Timings.Clock;
+            if (clock.GetElapsedTime(_lookedAt) < _settings.Timings.CertificateCheck) return _options;
+            _lookedAt = clock.GetTimestamp();
             try
             {
                 var read = Read();

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 using VolumeManager.Tests.Hosts;
 
 namespace VolumeManager.Tests.Admin;
@@ -27,13 +28,16 @@ public sealed class RemoteHost : IAsyncLifetime
 
     internal TestCertificate Tls { get; } = new();
 
+    /// <summary>Stands still until a test advances it.</summary>
+    internal FakeTimeProvider Clock { get; } = new();
+
     internal IPEndPoint Address { get; } = FreePort();
 
     internal OperatorClient Root { get; private set; } = null!;
 
     public async Task InitializeAsync()
     {
-        Host.Settings = Host.Settings with { AdminListen = Address, AdminTlsCertificate = Tls.Certificate, AdminTlsKey = Tls.Key };
+        Host.Settings = Host.Settings with { AdminListen = Address, AdminTlsCertificate = Tls.Certificate, AdminTlsKey = Tls.Key, Timings = Host.Settings.Timings with { Clock = Clock } };
         await Host.StartAsync();
         Root = OperatorClient.Of(Host);
     }

@@ -17,8 +17,6 @@ internal static class TestTimings
         PassRetry = TimeSpan.FromMilliseconds(200),
         Settling = TimeSpan.FromMilliseconds(300),
         PurgePause = TimeSpan.FromMilliseconds(50),
-        TokenCache = TimeSpan.FromSeconds(2),
-        CertificateCheck = TimeSpan.FromSeconds(1),
         DrainTime = TimeSpan.FromSeconds(1),
     };
 
