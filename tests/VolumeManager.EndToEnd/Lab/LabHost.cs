@@ -10,10 +10,9 @@ internal sealed class LabHost(Laboratory lab, string name)
     public string Name => name;
 
     /// <summary>Runs a shell script; fails with what it printed when it fails.</summary>
-    internal async Task<string> ShAsync(string script, TimeSpan? deadline = null) => (await Laboratory.RunAsync(deadline ?? s_patience, "sh", name, script)).Output;
+    internal async Task<string> ShAsync(string script, TimeSpan? deadline = null) => (await TryAsync(script, deadline)).MustSucceed().Output;
 
-    internal async Task<Command> TryAsync(string script, TimeSpan? deadline = null) =>
-        await Command.RunAsync(deadline ?? s_patience, Laboratory.Script, "sh", name, script);
+    internal Task<Command> TryAsync(string script, TimeSpan? deadline = null) => lab.TryAsync(deadline ?? s_patience, "sh", name, script);
 
     internal Task<string> DockerAsync(string arguments) => ShAsync($"docker {arguments}");
 

@@ -1,23 +1,26 @@
+using System.Diagnostics;
 using VolumeManager.EndToEnd.Daemons;
 
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>
 /// Hosts with kernels of their own (tests/lab): h0 serves NFS, h4 PostgreSQL, and h1 to h3 have an engine each in one swarm, and volman with h0's export as the default.
-/// One for all its tests: a host boots in a second, but what runs on it takes longer.
+/// One for all tests of a collection: a host boots in a second, but what runs on it takes longer.
 /// </summary>
 public sealed class Laboratory : IAsyncLifetime
 {
-    public const string Collection = "laboratory";
+    public const string First = "first laboratory";
+    public const string Second = "second laboratory";
     const int Hosts = 5;
 
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(6);
     internal static readonly string Script = Path.Combine(DaemonBinary.RepositoryRoot(), "tests", "lab", "lab");
 
-    LabHost[]? _hosts;
+    static int s_count;
 
-    // The script reads it: a place of this process's own, for several may run at once.
-    static Laboratory() => Environment.SetEnvironmentVariable("LAB_STATE", Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}"));
+    // A place of its own, for several run at once.
+    readonly string _state = Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}");
+    LabHost[]? _hosts;
 
     internal static TimeSpan Lease => TimeSpan.FromSeconds(6);
     internal static TimeSpan Grace => TimeSpan.FromSeconds(4);
@@ -82,9 +85,10 @@ public sealed class Laboratory : IAsyncLifetime
     /// <summary>What h4 does after each boot.</summary>
     internal Task ServeDatabaseAsync() => Database.ShAsync("start-postgres; cd /; su postgres -c 'createdb volman' 2>/dev/null || true");
 
-    internal Task<Command> RunAsync(params IEnumerable<string> arguments) => RunAsync(s_patience, arguments);
+    internal async Task<Command> RunAsync(params IEnumerable<string> arguments) => (await TryAsync(s_patience, arguments)).MustSucceed();
 
-    internal static async Task<Command> RunAsync(TimeSpan deadline, params IEnumerable<string> arguments) => (await Command.RunAsync(deadline, Script, arguments)).MustSucceed();
+    internal Task<Command> TryAsync(TimeSpan deadline, params IEnumerable<string> arguments) =>
+        Command.RunAsync(new ProcessStartInfo(Script, arguments) { Environment = { ["LAB_STATE"] = _state } }, deadline);
 
     public async Task DisposeAsync()
     {
@@ -94,5 +98,9 @@ public sealed class Laboratory : IAsyncLifetime
     }
 }
 
-[CollectionDefinition(Laboratory.Collection)]
-public sealed class LaboratoryDefinition : ICollectionFixture<Laboratory>;
+// Two, because in either the tests run one after the other, and together they would take longer than all others.
+[CollectionDefinition(Laboratory.First)]
+public sealed class FirstLaboratory : ICollectionFixture<Laboratory>;
+
+[CollectionDefinition(Laboratory.Second)]
+public sealed class SecondLaboratory : ICollectionFixture<Laboratory>;

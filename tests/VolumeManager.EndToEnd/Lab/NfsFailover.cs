@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>A host is gone: what it alone may have follows its service to another, and comes back.</summary>
-[Collection(Laboratory.Collection)]
+[Collection(Laboratory.Second)]
 public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]
@@ -34,7 +34,7 @@ public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.One, "-o access=single-host");
         await scene.One.DockerAsync("node update --availability drain h3");
-        await scene.One.DockerAsync($"service create --quiet --detach --name moves --constraint node.hostname!=h1 --env NODE={{{{.Node.Hostname}}}} --stop-signal KILL --restart-delay 500ms --no-resolve-image "
+        await scene.One.DockerAsync($"service create --quiet --detach --network host --name moves --constraint node.hostname!=h1 --env NODE={{{{.Node.Hostname}}}} --stop-signal KILL --restart-delay 500ms --no-resolve-image "
             + $"--mount type=volume,src={volume},dst=/x,volume-driver=volman busybox sh -c 'echo $NODE >> /x/log; sleep 100000'");
         async Task<string> LogAsync() => await scene.Server.ShAsync($"echo $(cat /srv/export/{volume}/log 2>/dev/null)");
         Assert.Equal("h2", await Poll.ForAsync("h2", LogAsync));

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>h1 serves a directory of its own to the other hosts, and shuts them out when what they held is given to another: their containers run on, and cannot write.</summary>
-[Collection(Laboratory.Collection)]
+[Collection(Laboratory.Second)]
 public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
 {
     const string Share = "/srv/share";

@@ -6,7 +6,7 @@ namespace VolumeManager.EndToEnd.Lab;
 /// The server is silent, gone, or another one: volman refuses what needs it by its name, everything else goes on, and all is well when the server is back.
 /// The refusal is volman's own text, so it came before the engine's limit; what goes on does so during the cut. No test judges a time.
 /// </summary>
-[Collection(Laboratory.Collection)]
+[Collection(Laboratory.Second)]
 public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>The daemon or the whole host starts again while NFS volumes are mounted, or while their server does not answer.</summary>
-[Collection(Laboratory.Collection)]
+[Collection(Laboratory.First)]
 public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
 {
     // Some of the reconciler's, which come every two seconds here.

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Volumes on a real NFS server, used by containers of real engines on hosts with kernels of their own.</summary>
-[Collection(Laboratory.Collection)]
+[Collection(Laboratory.First)]
 public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]
@@ -37,7 +37,7 @@ public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
         await using var scene = await lab.SceneAsync(output);
         var volume = LabScene.NewVolume();
         await scene.One.DockerAsync(
-            $"service create --quiet --detach --name w --replicas 3 --replicas-max-per-node 1 --stop-signal KILL --no-resolve-image --mount type=volume,src={volume},dst=/x,volume-driver=volman,volume-opt=label.team=a busybox sh -c 'hostname > /x/$(hostname); sleep 1000'");
+            $"service create --quiet --detach --network host --name w --replicas 3 --replicas-max-per-node 1 --stop-signal KILL --no-resolve-image --mount type=volume,src={volume},dst=/x,volume-driver=volman,volume-opt=label.team=a busybox sh -c 'hostname > /x/$(hostname); sleep 1000'");
         Assert.Equal("3", await Poll.ForAsync("3", () => scene.Server.ShAsync($"ls /srv/export/{volume} 2>/dev/null | wc -l")));
         Assert.Equal("3", await scene.AskAsync("SELECT count(DISTINCT host_id) FROM mounts"));
         Assert.Contains("in use", await scene.Two.RefusedAsync($"volume rm {volume}"), StringComparison.Ordinal);
