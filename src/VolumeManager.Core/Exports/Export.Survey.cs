@@ -74,7 +74,7 @@ internal abstract partial class Export
         {
             return Root.Exists(relative);
         }
-        catch (LinuxException e) when (e.Errno is LibC.ENOTDIR or LibC.ELOOP)
+        catch (LinuxException e) when (e.Errno is LibC.ENOTDIR or LibC.ELOOP or LibC.EXDEV)
         {
             return false;
         }

@@ -38,13 +38,17 @@ internal sealed class DirectoryRoot
     internal string Path { get; }
 
     /// <summary>Opens a directory below the root, or the root itself for an empty path.</summary>
-    /// <exception cref="LinuxException">ENOENT: it does not exist. ENOTDIR or ELOOP: a component is no directory or is a symbolic link.</exception>
+    /// <exception cref="LinuxException">
+    /// ENOENT: it does not exist. ENOTDIR or ELOOP: a component is no directory or is a symbolic link. EXDEV: the path is absolute or has a component that is
+    /// empty, <c>.</c> or <c>..</c>, as of openat2(2) with RESOLVE_BENEATH.
+    /// </exception>
     internal SafeFileHandle Open(string relative, int flags = LibC.O_PATH)
     {
+        var components = Components(relative);
         var at = OpenRoot();
         try
         {
-            foreach (var component in relative.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            foreach (var component in components)
             {
                 var next = LibC.Open(at, component, LibC.O_PATH | LibC.O_NOFOLLOW | LibC.O_DIRECTORY);
                 at.Dispose();
@@ -59,18 +63,19 @@ internal sealed class DirectoryRoot
         }
     }
 
-    /// <summary>Makes a directory directly below the root. Its owner and mode are set whatever the umask says.</summary>
+    /// <summary>Makes a directory below the root. Its owner and mode are set whatever the umask says.</summary>
     /// <returns>False when something of that name is there already; nothing is changed then.</returns>
-    internal bool TryMake(string name, uint mode, uint uid, uint gid)
+    internal bool TryMake(string relative, uint mode, uint uid, uint gid)
     {
-        using var root = OpenRoot();
-        if (LibC.MkdirAt(root, name, 0x1C0 /* 0700 */) < 0)
+        CheckIsBelow(relative);
+        using var parent = Open(Parent(relative));
+        if (LibC.MkdirAt(parent, Name(relative), 0x1C0 /* 0700 */) < 0)
         {
             var error = Marshal.GetLastPInvokeError();
-            return error == LibC.EEXIST ? false : throw new LinuxException("mkdir", $"{Path}/{name}", error);
+            return error == LibC.EEXIST ? false : throw new LinuxException("mkdir", $"{Path}/{relative}", error);
         }
 
-        SetOwner(name, mode, uid, gid);
+        SetOwner(relative, mode, uid, gid);
         return true;
     }
 
@@ -130,11 +135,19 @@ internal sealed class DirectoryRoot
         return DirectoryEntries.ReadNext(directory).Count == 0;
     }
 
-    /// <summary>Removes a directory directly below the root if it is empty.</summary>
-    internal void RemoveIfEmpty(string name)
+    /// <summary>Removes a directory below the root if it is there and empty.</summary>
+    internal void RemoveIfEmpty(string relative)
     {
-        using var root = OpenRoot();
-        _ = LibC.UnlinkAt(root, name, LibC.AT_REMOVEDIR);
+        CheckIsBelow(relative);
+        try
+        {
+            using var parent = Open(Parent(relative));
+            _ = LibC.UnlinkAt(parent, Name(relative), LibC.AT_REMOVEDIR);
+        }
+        catch (LinuxException e) when (e.Errno is LibC.ENOENT or LibC.ENOTDIR or LibC.ELOOP)
+        {
+            // What has no parent here is not here.
+        }
     }
 
     /// <summary>Renames a directory within the root and makes that durable.</summary>
@@ -143,6 +156,8 @@ internal sealed class DirectoryRoot
     /// <exception cref="LinuxException">EEXIST and its kin: something is at <paramref name="to"/>, and stays.</exception>
     internal bool TryRename(string from, string to, bool overEmpty = false)
     {
+        CheckIsBelow(from);
+        CheckIsBelow(to);
         SafeFileHandle oldParent;
         try
         {
@@ -205,6 +220,22 @@ internal sealed class DirectoryRoot
             return false;
         }
     }
+
+    /// <summary>The names on the way to a directory. They come from rows, options and listings of directories that others write, so none is trusted.</summary>
+    string[] Components(string relative)
+    {
+        if (relative.Length == 0) return [];
+        var components = relative.Split('/');
+        return Array.TrueForAll(components, IsName) ? components : throw new LinuxException("open", $"{Path}/{relative}, which is no path below it", LibC.EXDEV);
+    }
+
+    /// <summary>The root itself is neither made nor renamed nor removed.</summary>
+    void CheckIsBelow(string relative)
+    {
+        if (Components(relative).Length == 0) throw new LinuxException("open", $"{Path}, which is no path below itself", LibC.EXDEV);
+    }
+
+    static bool IsName(string component) => component is not ("" or "." or "..") && !component.Contains('\0', StringComparison.Ordinal);
 
     static string Parent(string relative) => relative.LastIndexOf('/') is > 0 and var slash ? relative[..slash] : "";
 

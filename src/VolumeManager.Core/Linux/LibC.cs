@@ -70,6 +70,7 @@ internal static partial class LibC
     internal const int ENOENT = 2;
     internal const int EBUSY = 16;
     internal const int EEXIST = 17;
+    internal const int EXDEV = 18;
     internal const int ENOTDIR = 20;
     internal const int EINVAL = 22;
     internal const int EISDIR = 21;

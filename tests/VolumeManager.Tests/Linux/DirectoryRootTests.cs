@@ -50,6 +50,44 @@ public sealed class DirectoryRootTests : IDisposable
     public void Nothing_is_opened_through_a_link_or_a_file(string path, int errno) =>
         Assert.Equal(errno, Assert.Throws<LinuxException>(() => _root.Open(path)).Errno);
 
+    /// <summary>Such a path comes from a row that somebody else wrote: all that takes one refuses it.</summary>
+    [Theory]
+    [InlineData("..")]
+    [InlineData("../outside")]
+    [InlineData("../../victim")]
+    [InlineData("real/../../outside")]
+    [InlineData("real/..")]
+    [InlineData(".")]
+    [InlineData("real/.")]
+    [InlineData("/")]
+    [InlineData("/real")]
+    [InlineData("real/")]
+    [InlineData("real//below")]
+    [InlineData("real\0")]
+    public void No_path_leads_out_of_the_root(string path)
+    {
+        var before = Tree();
+        _folder.Make("root/mine");
+        Action[] uses =
+        [
+            () => _root.Open(path), () => _root.List(path), () => _root.Sync(path), () => _root.Exists(path), () => _root.IsEmpty(path), () => _root.SetOwner(path, 0, 5, 5),
+            () => _root.IsSame(path, _folder.Of("outside")), () => _root.TryMake(path, 0, 5, 5), () => _root.RemoveIfEmpty(path), () => _root.TryRename(path, "mine/moved"),
+            () => _root.TryRename("mine", path), () => _root.TryRename("mine", path, overEmpty: true),
+        ];
+        Assert.All(uses, use => Assert.Equal(LibC.EXDEV, Assert.Throws<LinuxException>(use).Errno));
+        Directory.Delete(_folder.Of("root/mine"));
+        Assert.Equal(before, Tree());
+    }
+
+    [Fact]
+    public void The_root_itself_is_neither_made_nor_renamed_nor_removed()
+    {
+        var before = Tree();
+        Action[] uses = [() => _root.TryMake("", 0, 5, 5), () => _root.RemoveIfEmpty(""), () => _root.TryRename("", "moved"), () => _root.TryRename("real", "")];
+        Assert.All(uses, use => Assert.Equal(LibC.EXDEV, Assert.Throws<LinuxException>(use).Errno));
+        Assert.Equal(before, Tree());
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("real")]
@@ -102,6 +140,17 @@ public sealed class DirectoryRootTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_is_made_or_removed_through_a_link()
+    {
+        Assert.True(_root.TryMake("real/new", 0x1C0, 0, 0));
+        _root.RemoveIfEmpty("real/new");
+        Assert.False(_root.Exists("real/new"));
+        Assert.Throws<LinuxException>(() => _root.TryMake("link/new", 0x1C0, 0, 0));
+        _root.RemoveIfEmpty("link/below");
+        Assert.Equal(["below"], Directory.GetFileSystemEntries(_folder.Of("outside")).Select(Path.GetFileName));
+    }
+
+    [Fact]
     public void Emptiness_is_told_and_only_what_is_empty_is_removed()
     {
         Assert.True(_root.IsEmpty("real/below"));
@@ -148,4 +197,11 @@ public sealed class DirectoryRootTests : IDisposable
         Assert.True(_root.Exists("real"));
         Assert.False(_root.Exists("on-the-disk"));
     }
+
+    /// <summary>Everything in the folder around the root but links, with its mode.</summary>
+    string[] Tree() =>
+    [
+        .. Directory.EnumerateFileSystemEntries(_folder.FullPath, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Select(entry => $"{entry} {File.GetUnixFileMode(entry)}").Order(StringComparer.Ordinal),
+    ];
 }
