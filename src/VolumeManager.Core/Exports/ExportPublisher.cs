@@ -1,5 +1,7 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
+using VolumeManager.Hosts;
 using VolumeManager.Linux;
 using VolumeManager.Volumes;
 
@@ -90,6 +92,7 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
     async Task<bool> LetInAsync(Peer peer)
     {
         if (peer.Address is not { } address) throw new VolumeException($"host {peer.Name} has told no address: start volman there with --address");
+        if (address.Length == 0) throw new VolumeException($"what the catalog has as the address of host {peer.Name} is not the IP address of one other host: start volman there with --address");
         if (!peer.IsIn) return await TryAdmitAsync(peer);
         return peer.Client!.Value.Address != address && await catalog.ApplyAsync(ExportRows.Move(settings.NfsServer, settings.NfsExport, peer.Id, address));
     }
@@ -136,11 +139,15 @@ internal sealed partial class ExportPublisher(Settings settings, Guid hostId, Cl
             peers ??= [];
             if (row.IsDBNull(1)) return;
             peers.Add(new Peer(
-                row.GetGuid(1), row.GetString(2), row.GetBoolean(3), row.IsDBNull(4) ? null : row.GetString(4),
-                row.IsDBNull(5) ? null : new KernelExports.Client(row.GetString(5), row.GetGuid(6)), !row.IsDBNull(7), !row.IsDBNull(8), !row.IsDBNull(9) && row.GetBoolean(9)));
+                row.GetGuid(1), row.GetString(2), row.GetBoolean(3), row.IsDBNull(4) ? null : AddressIn(row, 4),
+                row.IsDBNull(5) ? null : new KernelExports.Client(AddressIn(row, 5), row.GetGuid(6)), !row.IsDBNull(7), !row.IsDBNull(8), !row.IsDBNull(9) && row.GetBoolean(9)));
         }, cancellation);
         return peers;
     }
+
+    /// <returns>Empty when it is not the address of one other host: what is in a row may be anybody's.</returns>
+    static string AddressIn(DbDataReader row, int column) =>
+        row.GetString(column) is var address && HostAddress.IsOfOneHost(address) && (row.IsDBNull(10) || row.GetString(10) != address) ? address : "";
 
     async Task<bool> PublishAsync(CancellationToken cancellation)
     {

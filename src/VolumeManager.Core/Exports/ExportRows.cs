@@ -31,9 +31,10 @@ internal static class ExportRows
     internal static FormattableString Server(string server, string path) =>
         $"SELECT h.id, h.name, x.root_id FROM exports x JOIN hosts h ON h.id = x.host_id WHERE x.server = {server} AND x.path = {path}";
 
-    /// <summary>The export's row joined with each other host and what that may do.</summary>
+    /// <summary>The export's row joined with each other host and what that may do. Last the serving host's own address.</summary>
     internal static FormattableString Clients(string server, string path, Guid hostId) => $"""
-        SELECT x.host_id, h.id, h.name, h.state = 'live' AND h.lease_expires_at > now(), h.address, c.address, c.fsid, c.withdraw_asked_at, c.withdrawn_at, c.is_evicted
+        SELECT x.host_id, h.id, h.name, h.state = 'live' AND h.lease_expires_at > now(), h.address, c.address, c.fsid, c.withdraw_asked_at, c.withdrawn_at, c.is_evicted,
+          (SELECT address FROM hosts WHERE id = {hostId})
         FROM exports x LEFT JOIN hosts h ON h.id <> {hostId} LEFT JOIN export_clients c ON c.host_id = h.id AND c.server = x.server AND c.path = x.path
         WHERE x.server = {server} AND x.path = {path}
         """;

@@ -8,6 +8,16 @@ internal static class HostAddress
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Whether a text from the catalog is the address of one host, as <see cref="IPAddress.ToString"/> writes it. It goes into exports(5) and to exportfs(8), where a network, a
+    /// wildcard or a second line would open the export to others.
+    /// </summary>
+    internal static bool IsOfOneHost(string text) =>
+        IPAddress.TryParse(text, out var address) && address.ToString() == text && !IPAddress.IsLoopback(address) && !address.IsIPv4MappedToIPv6
+        && (address.AddressFamily == AddressFamily.InterNetwork
+            ? address.GetAddressBytes()[0] is > 0 and < 224 // RFC 1122 3.2.1.3, RFC 5771
+            : !address.IsIPv6Multicast && !address.IsIPv6LinkLocal && !address.Equals(IPAddress.IPv6Any));
+
     /// <summary>The address from which packets to a server would go out, as the kernel's routes say; no packet is sent (connect(2) of a datagram socket).</summary>
     /// <returns>Null when there is no way there that others could come back.</returns>
     internal static async Task<string?> TowardsAsync(string server, int port)

@@ -35,6 +35,33 @@ public sealed class PublishedExportTests : ServingCluster
         await LetInAsync("192.0.2.1 192.0.2.22 2001:db8::3");
     }
 
+    /// <summary>Whoever may write the catalog's rows opens the export to nobody who is no host of the cluster.</summary>
+    [Fact]
+    public async Task What_is_not_the_address_of_one_other_host_is_never_exported_to()
+    {
+        await StartAsync(3);
+        string[] hostile =
+        [
+            "192.0.2.9\n/ *(rw,no_root_squash,insecure)", "*", "*.example.com", "@hosts", "gss/krb5", "192.0.2.0/24", "192.0.2.9(rw,no_root_squash) 192.0.2.10", "0.0.0.0",
+            "255.255.255.255", "::", "127.0.0.1", "::1", "::ffff:192.0.2.9", "fe80::1%eth0", "010.0.0.1", "1", "", Server.Settings.Address,
+        ];
+        foreach (var address in hostile)
+        {
+            await AddressAsync(address);
+            await LetInAsync("192.0.2.2");
+            await Poll.UntilAsync("it is found", async () => (await Server.DiagnoseAsync()).Count > 0);
+            await Server.TellsAsync("export-unserved", "error", "what the catalog has as the address of host host-1 is not the IP address of one other host", "it is tried again each second");
+            var lines = File.ReadAllLines(Exportfs.Places.File).Where(line => !line.StartsWith('#')).ToList();
+            Assert.StartsWith($"{Served} 192.0.2.2(", Assert.Single(lines), StringComparison.Ordinal);
+
+            await AddressAsync("192.0.2.1");
+            await LetInAsync("192.0.2.1 192.0.2.2");
+        }
+
+        Task<int> AddressAsync(string address) => Cluster.ExecuteAsync(
+            $"UPDATE hosts SET address = '{address}' WHERE name = 'host-1'; UPDATE export_clients SET address = '{address}' WHERE host_id = (SELECT id FROM hosts WHERE name = 'host-1')");
+    }
+
     [Fact]
     public async Task What_somebody_did_to_the_table_is_put_right()
     {
