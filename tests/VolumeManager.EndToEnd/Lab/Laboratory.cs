@@ -18,6 +18,9 @@ public sealed class Laboratory : IAsyncLifetime
 
     static int s_count;
 
+    // One boots at a time: the start of three engines needs both cores.
+    static readonly SemaphoreSlim s_boot = new(1);
+
     // A place of its own, for several run at once.
     readonly string _state = Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}");
     LabHost[]? _hosts;
@@ -41,6 +44,7 @@ public sealed class Laboratory : IAsyncLifetime
     internal async Task<LabScene> SceneAsync(ITestOutputHelper output)
     {
         if (_hosts is not null) return new LabScene(this, output);
+        await s_boot.WaitAsync();
         try
         {
             await UpAsync(output);
@@ -51,6 +55,10 @@ public sealed class Laboratory : IAsyncLifetime
             // Half a laboratory would fail all that comes after.
             await DisposeAsync();
             throw;
+        }
+        finally
+        {
+            s_boot.Release();
         }
     }
 
