@@ -48,21 +48,13 @@ internal sealed class Workspace : IDisposable
         KillAll();
         Progress.Say($"cleaning up {Root}");
         _sockets.Dispose();
-        Delete(Root);
+        ScratchFolder.Delete(Root);
         var parent = Path.GetDirectoryName(Root)!;
         if (!Directory.EnumerateFileSystemEntries(parent).Any())
             Directory.Delete(parent);
         foreach (var signal in _signals)
             signal.Dispose();
         _cancel.Dispose();
-    }
-
-    /// <summary>Unmounts what is mounted below a directory, then deletes it.</summary>
-    internal static void Delete(string directory)
-    {
-        // Never delete through a mount: what it shows may be somebody's.
-        MountTable.UnmountBelow(directory);
-        Directory.Delete(directory, recursive: true);
     }
 
     // Only wakes whoever waits: with its server gone no worker blocks, and the run's own end cleans up.

@@ -59,7 +59,7 @@ internal sealed class ClusterHome
     /// <summary>Also the mounts of all hosts, and the database.</summary>
     internal async Task DeleteAsync()
     {
-        Workspace.Delete(_root);
+        ScratchFolder.Delete(_root);
         await _server.ExecuteAsync($"DROP DATABASE {Database} WITH (FORCE)");
     }
 

@@ -30,5 +30,5 @@ internal sealed class VolmanHome(Workspace workspace, string executable, string 
     }
 
     /// <summary>Also the mounts, which outlive a volman that ends.</summary>
-    internal void Delete() => Workspace.Delete(_root);
+    internal void Delete() => ScratchFolder.Delete(_root);
 }

@@ -38,8 +38,8 @@ internal sealed class ScratchFolder : IDisposable
 
     public void Dispose() => Delete(FullPath);
 
-    /// <summary>Unmounts first: what a mount shows may be somebody else's.</summary>
-    static void Delete(string folder)
+    /// <summary>Deletes a folder. Unmounts first: what a mount shows may be somebody else's.</summary>
+    public static void Delete(string folder)
     {
         MountTable.UnmountBelow(folder);
         Directory.Delete(folder, recursive: true);
