@@ -13,12 +13,12 @@ internal sealed partial class PostgresServer : IAsyncDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
-    /// <summary>The data directory of a server that never ran, made once in a process: initdb takes ten times as long as a copy.</summary>
+    /// <summary>The data directory of a server that has never run. A process runs initdb once, and each new server gets a copy.</summary>
     static readonly Lazy<Task<PostgresFolder>> s_empty = new(async () =>
     {
         var folder = await PostgresFolder.CreateAsync(PostgresUser.Other);
         await PostgresPrograms.RunAsync(folder, "initdb", "-D", folder.Data, "-U", "postgres",
-            // The data directory is made anew for every run: nobody misses it after a loss of power.
+            // Each run makes a new data directory, so it need not survive a power failure.
             "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8", "--auth=trust", "--wal-segsize=1");
         return folder;
     });

@@ -35,7 +35,7 @@ public sealed class PublishedExportTests : ServingCluster
         await LetInAsync("192.0.2.1 192.0.2.22 2001:db8::3");
     }
 
-    /// <summary>Whoever may write the catalog's rows opens the export to nobody who is no host of the cluster.</summary>
+    /// <summary>A bad address in the catalog must not open the export to anyone outside the cluster.</summary>
     [Fact]
     public async Task What_is_not_the_address_of_one_other_host_is_never_exported_to()
     {
