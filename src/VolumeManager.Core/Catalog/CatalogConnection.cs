@@ -31,6 +31,15 @@ internal sealed class CatalogConnection(DbConnection connection) : IDisposable
         return decided;
     }
 
+    /// <summary>Runs the statements of a script once, within the transaction if one is open.</summary>
+    internal async Task RunScriptAsync(string script)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = script;
+        command.Transaction = _transaction;
+        await command.ExecuteNonQueryAsync();
+    }
+
     /// <summary>Runs a query and hands each row to <paramref name="row"/>, which must not keep the reader.</summary>
     internal async Task ReadAsync(FormattableString sql, Action<DbDataReader> row)
     {

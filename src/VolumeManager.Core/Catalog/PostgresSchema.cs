@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
@@ -14,26 +15,51 @@ internal static class PostgresSchema
 
     const int Turns = 20;
 
+    const string HistoryExists = "SELECT to_regclass('\"__EFMigrationsHistory\"') IS NOT NULL";
+    const string History = "SELECT \"MigrationId\" FROM \"__EFMigrationsHistory\" ORDER BY 1";
+
     /// <summary>The context's options for a database.</summary>
     public static DbContextOptions<CatalogContext> Options(string connectionString) => new DbContextOptionsBuilder<CatalogContext>()
         .UseNpgsql(connectionString, Configure)
         .Options;
 
-    /// <summary>Brings the schema up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
+    /// <summary>Makes the schema, or brings it up to date. Any number of hosts may call it at once: one does the work, the others wait and find it done.</summary>
     /// <returns>The migrations that were applied.</returns>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program; nothing was changed.</exception>
     /// <exception cref="VolumeException">Others have the tables and do not give them away; nothing was changed.</exception>
     internal static async Task<IReadOnlyList<string>> MigrateAsync(NpgsqlConnection connection, bool dryRun, CancellationToken cancellation)
     {
-        await using var context = Context(connection);
         // EF's own lock is on a table that is not there before the first migration.
         await using (var take = new NpgsqlCommand($"SELECT pg_advisory_lock({Lock})", connection) { CommandTimeout = 600 }) await take.ExecuteNonQueryAsync(cancellation);
-        SchemaVersion.CheckNotNewer([.. await context.Database.GetAppliedMigrationsAsync(cancellation)], SchemaVersion.Known(MigrationsAssembly));
-        List<string> pending = [.. await context.Database.GetPendingMigrationsAsync(cancellation)];
-        if (!dryRun && pending.Count > 0) await MigrateInTurnAsync(connection, cancellation);
+        var known = SchemaVersion.Known(MigrationsAssembly);
+        var applied = await AppliedAsync(connection, cancellation);
+        SchemaVersion.CheckNotNewer(applied, known);
+        List<string> pending = [.. known.Except(applied, StringComparer.Ordinal)];
+        if (!dryRun && pending.Count > 0) await (applied.Count == 0 ? MakeAsync(connection, cancellation) : MigrateInTurnAsync(connection, cancellation));
         // The pool keeps the session, and with it the lock.
         await using (var release = new NpgsqlCommand($"SELECT pg_advisory_unlock({Lock})", connection)) await release.ExecuteNonQueryAsync(cancellation);
         return pending;
+    }
+
+    static async Task<List<string>> AppliedAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using (var find = new NpgsqlCommand(HistoryExists, connection))
+        {
+            if (await find.ExecuteScalarAsync(cancellation) is false) return [];
+        }
+
+        var applied = new List<string>();
+        await using var command = new NpgsqlCommand(History, connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellation);
+        while (await rows.ReadAsync(cancellation)) applied.Add(rows.GetString(0));
+        return applied;
+    }
+
+    static async Task MakeAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using (var make = new NpgsqlCommand(SchemaVersion.Script(MigrationsAssembly), connection, transaction)) await make.ExecuteNonQueryAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
     }
 
     /// <summary>While daemons run, somebody may have the tables: then nothing is changed, and it is tried again.</summary>
@@ -71,8 +97,8 @@ internal static class PostgresSchema
         var applied = new List<string>();
         var known = SchemaVersion.Known(MigrationsAssembly);
         var isThere = false;
-        await database.ReadAsync($"SELECT to_regclass('\"__EFMigrationsHistory\"') IS NOT NULL", row => isThere = row.GetBoolean(0), cancellation);
-        if (isThere) await database.ReadAsync($"SELECT \"MigrationId\" FROM \"__EFMigrationsHistory\" ORDER BY 1", row => applied.Add(row.GetString(0)), cancellation);
+        await database.ReadAsync(FormattableStringFactory.Create(HistoryExists), row => isThere = row.GetBoolean(0), cancellation);
+        if (isThere) await database.ReadAsync(FormattableStringFactory.Create(History), row => applied.Add(row.GetString(0)), cancellation);
         if (newerIsRefused) SchemaVersion.CheckNotNewer(applied, known);
         SchemaVersion.CheckNotOlder(applied, known, "run volman migrate with a role that owns the database");
     }

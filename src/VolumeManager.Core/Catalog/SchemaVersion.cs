@@ -13,6 +13,16 @@ internal static class SchemaVersion
         .OfType<string>()
         .Order(StringComparer.Ordinal)]);
 
+    /// <summary>
+    /// All migrations as one SQL script for an empty database, without a transaction of its own. EF Core needs ten times as long for the same, most of it
+    /// to compile itself (docs/decisions/0023).
+    /// </summary>
+    internal static string Script(string assembly)
+    {
+        using var reader = new StreamReader(Assembly.Load(assembly).GetManifestResourceStream("Schema.sql")!);
+        return reader.ReadToEnd();
+    }
+
     static readonly ConcurrentDictionary<string, IReadOnlyList<string>> s_known = new(StringComparer.Ordinal);
 
     /// <exception cref="CatalogSchemaException">The catalog has a migration that this program does not know.</exception>

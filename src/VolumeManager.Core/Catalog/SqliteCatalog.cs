@@ -49,7 +49,7 @@ internal static class SqliteCatalog
         }
     }
 
-    /// <summary>Brings the schema up to date. The caller holds the lock on the state directory, so nobody else migrates.</summary>
+    /// <summary>Makes the schema, or brings it up to date. The caller holds the lock on the state directory, so nobody else migrates.</summary>
     /// <returns>The migrations that were applied, or would be.</returns>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off. Nothing was changed.</exception>
     internal static async Task<IReadOnlyList<string>> MigrateAsync(CatalogConnection db, string path, bool migrate, bool dryRun = false)
@@ -62,6 +62,11 @@ internal static class SqliteCatalog
         List<string> pending = [.. known.Except(applied, StringComparer.Ordinal)];
         if (pending.Count == 0 || dryRun) return pending;
         if (!migrate) SchemaVersion.CheckNotOlder(applied, known, "start it with --migrate true");
+        if (applied.Count == 0)
+        {
+            await db.InTransactionAsync(empty => empty.RunScriptAsync(SchemaVersion.Script(MigrationsAssembly)));
+            return pending;
+        }
 
         // A daemon killed while it migrated left EF's lock row behind, and every later migration would wait for it for ever.
         if (await TableExistsAsync(db, "__EFMigrationsLock")) await db.ExecuteAsync($"DELETE FROM __EFMigrationsLock");

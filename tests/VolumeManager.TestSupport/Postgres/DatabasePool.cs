@@ -13,7 +13,7 @@ internal sealed class DatabasePool
     const string Migrations = "__EFMigrationsHistory";
 
     /// <summary>Everything that a reset does not restore: tables, columns, indexes, constraints, triggers, functions, privileges, settings and migrations.</summary>
-    const string Schema = $"""
+    public const string Schema = $"""
         SELECT string_agg(line, chr(10) ORDER BY line) FROM (
             SELECT concat_ws(' ', relname, relkind, relacl, reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace
             UNION ALL SELECT concat_ws(' ', relname, attname, format_type(atttypid, atttypmod), attnotnull, attacl)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using VolumeManager.Catalog;
 using VolumeManager.Mounts;
 using VolumeManager.Tests.Hosts;
@@ -60,13 +62,15 @@ public sealed class SchemaTests
         Assert.Equal("", await host.Engine.CreateAsync("v"));
     }
 
-    [Fact]
-    public async Task A_daemon_killed_at_any_moment_of_its_first_start_starts_again()
+    [Theory]
+    [InlineData("of a new catalog")]
+    [InlineData("of an older catalog")]
+    public async Task A_daemon_killed_at_any_moment_of_its_first_start_starts_again(string start)
     {
         // How long a start takes on this machine now.
         var clock = Stopwatch.StartNew();
-        await using (var other = new TestHost()) using (await DaemonProcess.StartAsync(other)) clock.Stop();
-        await using var host = new TestHost();
+        await using (var other = await PrepareAsync()) using (await DaemonProcess.StartAsync(other)) clock.Stop();
+        await using var host = await PrepareAsync();
         for (var eighth = 1; eighth <= 8; eighth++)
         {
             using (var daemon = DaemonProcess.Start(host))
@@ -78,6 +82,16 @@ public sealed class SchemaTests
 
         await host.StartAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal("", await host.Engine.CreateAsync("v"));
+
+        async Task<TestHost> PrepareAsync()
+        {
+            var prepared = new TestHost();
+            if (start == "of a new catalog") return prepared;
+            Directory.CreateDirectory(prepared.Settings.StateDirectory);
+            await using var db = prepared.OpenCatalog();
+            await db.GetService<IMigrator>().MigrateAsync("Initial");
+            return prepared;
+        }
     }
 
     [Fact]

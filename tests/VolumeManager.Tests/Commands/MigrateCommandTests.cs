@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
+using VolumeManager.Catalog;
 using VolumeManager.Tests.Clusters;
 using VolumeManager.Tests.Hosts;
 using VolumeManager.TestSupport.Postgres;
@@ -37,6 +40,17 @@ public sealed class MigrateCommandTests : IDisposable
         }
 
         Assert.False(Directory.Exists(State), "the schema of the shared database is no matter of this host's");
+    }
+
+    [Fact]
+    public async Task An_older_database_becomes_what_an_empty_one_becomes()
+    {
+        var server = await SharedServer.GetAsync();
+        var (older, empty) = (await server.CreateDatabaseAsync(), await server.CreateDatabaseAsync());
+        await using (var db = new CatalogContext(PostgresSchema.Options(server.ConnectionString(older)))) await db.GetService<IMigrator>().MigrateAsync("Initial");
+        Assert.Matches($"^Applied to {older} on {server.SocketDirectory}: [0-9]+_Storage, .*\\.\n$", (await MigrateAsync(server.ConnectionString(older))).Output);
+        Assert.Equal(0, (await MigrateAsync(server.ConnectionString(empty))).ExitCode);
+        Assert.Equal(await server.ScalarAsync<string>(DatabasePool.Schema, empty), await server.ScalarAsync<string>(DatabasePool.Schema, older));
     }
 
     [Fact]
