@@ -293,9 +293,10 @@ if [ $tier != unit ]; then must "publish" publish; else unset VOLMAN_BIN; fi
 # much that time limits of the real engines and databases pass.
 begin "pending model changes" pending_model_changes
 await "pending model changes" || true
-begin "format" dotnet format --verify-no-changes --no-restore
-begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
+# The build enforces formatting and style; this looks at the ends of lines and files as well, without compiling once more.
+begin "format" dotnet format whitespace . --folder --verify-no-changes
 await "format" || true
+begin_tests "unit tests, SQLite" VolumeManager.Tests '' ''
 await_tests "unit tests, SQLite"
 # The same tests once more, with a shared PostgreSQL as the catalog. The trait Catalog marks what would prove nothing new.
 begin_tests "unit tests, PostgreSQL" VolumeManager.Tests global 'Catalog!=sqlite&Catalog!=postgres&Catalog!=any&Catalog!=none'
