@@ -10,6 +10,9 @@ internal static class DataRootId
 {
     internal const string FileName = ".volman-root";
 
+    // A UUID has 36; an operator may have written another text.
+    const int MaxBytes = 64;
+
     /// <summary>The id by which this host knows the root at a path; at its first use that of what is there, which is given one if it has none.</summary>
     /// <param name="memory">The file in which the host remembers. A setting that names another path begins anew.</param>
     /// <returns>What is there now may be something else: its disk may not be mounted.</returns>
@@ -42,7 +45,7 @@ internal static class DataRootId
         {
             var file = Path.Combine(root, FileName);
             if (!File.Exists(file)) Make(root, file);
-            return Read(root) is { Length: > 0 } id ? id : throw new IOException($"{file} cannot be read");
+            return Read(root) is { Length: > 0 } id ? id : throw new IOException($"{file} is no readable file of 1 to {MaxBytes} bytes");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,9 +58,9 @@ internal static class DataRootId
     {
         try
         {
-            return File.ReadAllText(Path.Combine(root, FileName)).Trim();
+            return ForeignFile.TryRead(root, FileName, MaxBytes)?.Trim() ?? "";
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException)
         {
             // Without a disk, or with one that cannot be read, it is not there.
             return "";
@@ -80,9 +83,10 @@ internal static class DataRootId
             // Others remember the id from now on.
             new DirectoryRoot(root).Sync("");
         }
-        catch (IOException) when (File.Exists(file))
+        catch (IOException)
         {
             File.Delete(partial);
+            if (!File.Exists(file)) throw;
         }
     }
 }
