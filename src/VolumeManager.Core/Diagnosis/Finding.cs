@@ -17,7 +17,7 @@ internal sealed record Finding(string Code, Severity Severity, string Subject, s
         "containers-unseen", "copy-unfinished", "daemon-away", "data-root-away", "data-root-other", "directory-absent", "directory-missing", "directory-retained",
         "directory-trashed", "directory-unknown", "engine-unreachable", "events-untold", "export-left", "export-unreachable", "export-unserved", "export-unwritable",
         "host-lost", "index-invalid", "index-missing", "lease-short", "mount-flags", "mount-foreign", "mount-missing", "mount-stale", "mount-unclaimed",
-        "mount-wrong", "mounts-unseen", "plugin-directory", "removal-unfinished", "restore-unfinished", "row-stray", "size-unenforced", "socket-dead",
+        "mount-wrong", "mounts-unseen", "plugin-directory", "removal-unfinished", "restore-unfinished", "root-open", "row-invalid", "row-stray", "size-unenforced", "socket-dead",
         "socket-elsewhere", "socket-missing", "socket-open", "space-low", "trash-missing", "trash-overdue", "trash-unknown", "use-unclaimed", "versions-differ",
         "volume-differs", "volume-removed", "volume-taken", "volume-unknown",
     ];

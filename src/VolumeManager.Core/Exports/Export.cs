@@ -38,6 +38,23 @@ internal abstract partial class Export
     /// <summary>Why volumes here cannot be used now, in a sentence; null when nothing is known that speaks against it. Asks nobody for longer than some seconds.</summary>
     internal abstract Task<string?> FindTroubleAsync(CancellationToken cancellation);
 
+    /// <summary>Whether other users of this host may enter its root.</summary>
+    internal bool IsOpen
+    {
+        get
+        {
+            try
+            {
+                return Root.IsOpenAfterClosing();
+            }
+            catch (IOException)
+            {
+                // What is not there nobody enters; that it is not there is told elsewhere.
+                return false;
+            }
+        }
+    }
+
     /// <summary>Where the volume's data lies, in words that mean the same on every host.</summary>
     internal virtual string SourceOf(Volume volume) => PathOf(volume);
 

@@ -207,6 +207,10 @@ internal sealed partial class NfsExport : Export
         var (server, local) = _address;
         // From here on the kernel does what mount.nfs does: it knows no names, and wants to be told where it is called back (NFS 4.0).
         var data = $"{options.Data},addr={server}{(options.IsVersion3 ? $",mountaddr={server}" : $",clientaddr={local}")}";
+        // The exports are mounted whole, so nobody else may go this way to what volumes hold. Earlier versions had left it open.
+        var above = Path.GetDirectoryName(mountPoint)!;
+        Directory.CreateDirectory(above, DirectoryRoot.OwnerOnly);
+        File.SetUnixFileMode(above, DirectoryRoot.OwnerOnly);
         Directory.CreateDirectory(mountPoint);
         try
         {

@@ -73,10 +73,10 @@ internal sealed partial class HostDaemon : IAsyncDisposable
     internal static async Task<HostDaemon> OpenAsync(Settings settings, StateDirectory state, EngineGeneration engine, ILoggerFactory logs, CancellationToken cancellation)
     {
         // The mount root's own path has no symbolic links: mountinfo knows none.
-        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot).Path, engine);
+        var host = new ThisHost(state.HostId, settings.HostName, ThisHost.ReadBootId(settings.BootIdFile), OpenRoot("mount-root", settings.MountRoot, DirectoryRoot.Passable).Path, engine);
         engine.Recall(EngineProcess.Read(settings.EngineFile, host.BootId));
         var exports = new ExportTable(
-            settings, OpenRoot("data-root", settings.DataRoot), settings.ExportDirectory.Length > 0 ? OpenRoot("export-directory", settings.ExportDirectory) : null);
+            settings, OpenRoot("data-root", settings.DataRoot), settings.ExportDirectory.Length > 0 ? OpenRoot("export-directory", settings.ExportDirectory, ExportMode(settings)) : null);
         VolumeCatalog catalog = settings.Database.Length > 0
             ? await ClusterCatalog.OpenAsync(settings, state, host, logs)
             : await LocalCatalog.OpenAsync(state.CatalogFile, settings.Migrate ?? true, host, settings.Timings, logs.CreateLogger<LocalCatalog>());
@@ -121,6 +121,11 @@ internal sealed partial class HostDaemon : IAsyncDisposable
                 + $"If it is right as it is, remove {_settings.StateDirectory}/data-root and start volman again");
         }
 
+        foreach (var path in OpenRoots())
+        {
+            yield return ("root-open", $"other users of this host may enter {path}, in which containers can make set-uid programs, and read what is in volumes: chmod 0700 {path}, or name a directory of its own");
+        }
+
         if (!MountPropagation.ReachesInit(Host.MountRoot))
         {
             yield return ("mounts-unseen", $"what is mounted under {Host.MountRoot} is not seen by process 1: unless the engine shares this mount namespace, containers would get empty directories; "
@@ -130,11 +135,20 @@ internal sealed partial class HostDaemon : IAsyncDisposable
         if (!MountNamespaces.AreSeen) yield return ("containers-unseen", MountNamespaces.Unseen);
     }
 
-    static DirectoryRoot OpenRoot(string setting, string path)
+    IEnumerable<string> OpenRoots()
+    {
+        if (Exports.Local.IsOpen) yield return _settings.DataRoot;
+        if (Exports.Hosted is { IsOpen: true } && ExportMode(_settings) == DirectoryRoot.OwnerOnly) yield return _settings.ExportDirectory;
+    }
+
+    /// <summary>Where other hosts' root is squashed it is one of those others who have to enter.</summary>
+    static UnixFileMode ExportMode(Settings settings) => settings.ExportSquash == "no_root_squash" ? DirectoryRoot.OwnerOnly : DirectoryRoot.Passable;
+
+    static DirectoryRoot OpenRoot(string setting, string path, UnixFileMode mode = DirectoryRoot.OwnerOnly)
     {
         try
         {
-            return new DirectoryRoot(path);
+            return new DirectoryRoot(path, mode);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

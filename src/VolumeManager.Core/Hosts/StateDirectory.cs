@@ -35,7 +35,7 @@ internal sealed class StateDirectory : IDisposable
     {
         try
         {
-            Directory.CreateDirectory(path, DirectoryRoot.PrivateMode);
+            Directory.CreateDirectory(path, DirectoryRoot.Passable);
             var lockFile = System.IO.Path.Combine(path, "lock");
             // flock(2) ends with the process, however it ends. The file stays: removing it would let two daemons lock two files of one name.
             var held = LibC.Open(null, lockFile, LibC.O_RDWR | LibC.O_CREAT, 0x180 /* 0600 */);

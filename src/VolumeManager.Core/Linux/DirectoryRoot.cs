@@ -16,11 +16,12 @@ internal sealed class DirectoryRoot
     // Opened while nothing is mounted there it would be this host's own disk.
     readonly bool _isMountPoint;
 
-    /// <param name="path">Made when it is missing, with mode 0711: containers' files are reached by name, but not listed. May itself be a symbolic link.</param>
-    internal DirectoryRoot(string path)
+    /// <param name="path">May itself be a symbolic link.</param>
+    /// <param name="mode">With which it is made when it is missing.</param>
+    internal DirectoryRoot(string path, UnixFileMode mode = OwnerOnly)
     {
         _given = path;
-        if (!Directory.Exists(path)) Directory.CreateDirectory(path, PrivateMode);
+        if (!Directory.Exists(path)) Directory.CreateDirectory(path, mode);
         using var root = OpenRoot();
         Path = new DirectoryInfo($"/proc/self/fd/{(int)root.DangerousGetHandle()}").LinkTarget ?? path;
     }
@@ -31,8 +32,21 @@ internal sealed class DirectoryRoot
     /// <param name="path">Free of symbolic links.</param>
     internal static DirectoryRoot MountedAt(string path) => new(path, isMountPoint: true);
 
-    internal const UnixFileMode PrivateMode =
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    /// <summary>Of what volumes lie in. Containers make set-uid programs there, which no other user of the host may reach (CVE-2021-41091).</summary>
+    internal const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Of what leads to mount points: what is there is reached by name, but not listed. A container with user namespaces comes this way as another user than root.</summary>
+    internal const UnixFileMode Passable = OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    /// <summary>Whether other users may enter. What earlier versions have made for them to enter is closed.</summary>
+    internal bool IsOpenAfterClosing()
+    {
+        using var root = OpenRoot();
+        LibC.Check(LibC.Statx(root, "", LibC.AT_EMPTY_PATH, LibC.STATX_TYPE, out var status), "statx", Path);
+        var mode = (UnixFileMode)(status.Mode & 0xFFF);
+        if (mode == Passable && LibC.Fchmod(root, (uint)OwnerOnly) == 0) return false;
+        return (mode & (UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != UnixFileMode.None;
+    }
 
     /// <summary>The directory's path without symbolic links.</summary>
     internal string Path { get; }

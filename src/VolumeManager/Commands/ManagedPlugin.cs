@@ -29,7 +29,7 @@ internal static class ManagedPlugin
         var memory = Path.Combine(settings.MountRoot, ".host-id");
         try
         {
-            Directory.CreateDirectory(settings.MountRoot, DirectoryRoot.PrivateMode);
+            Directory.CreateDirectory(settings.MountRoot, DirectoryRoot.Passable);
             var known = File.Exists(memory) ? File.ReadAllText(memory) : null;
             var hostId = Path.Combine(settings.StateDirectory, "host-id");
             if (known is not null && (!File.Exists(hostId) || File.ReadAllText(hostId).Trim() != known))

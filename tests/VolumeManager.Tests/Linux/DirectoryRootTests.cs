@@ -22,10 +22,26 @@ public sealed class DirectoryRootTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task A_missing_root_is_made_so_that_others_may_pass_and_not_look()
+    public async Task A_missing_root_is_made_for_root_alone_or_so_that_others_may_pass_and_not_look()
     {
         _ = new DirectoryRoot(_folder.Of("new/deep"));
-        Assert.Equal("0:0 711", await ShellCommand.OwnerAndModeAsync(_folder.Of("new/deep")));
+        Assert.Equal("0:0 700", await ShellCommand.OwnerAndModeAsync(_folder.Of("new/deep")));
+        _ = new DirectoryRoot(_folder.Of("other"), DirectoryRoot.Passable);
+        Assert.Equal("0:0 711", await ShellCommand.OwnerAndModeAsync(_folder.Of("other")));
+    }
+
+    [Theory]
+    [InlineData("0711", false, "0:0 700")]
+    [InlineData("0700", false, "0:0 700")]
+    [InlineData("0744", false, "0:0 744")]
+    [InlineData("0755", true, "0:0 755")]
+    [InlineData("0710", true, "0:0 710")]
+    [InlineData("1777", true, "0:0 1777")]
+    public async Task A_root_that_earlier_versions_have_opened_is_closed_and_an_operators_own_is_told_of(string mode, bool isOpen, string after)
+    {
+        File.SetUnixFileMode(_folder.Of("root"), (UnixFileMode)Convert.ToInt32(mode, 8));
+        Assert.Equal(isOpen, new DirectoryRoot(_folder.Of("root")).IsOpenAfterClosing());
+        Assert.Equal(after, await ShellCommand.OwnerAndModeAsync(_folder.Of("root")));
     }
 
     [Fact]
