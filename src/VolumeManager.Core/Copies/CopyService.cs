@@ -182,13 +182,16 @@ internal sealed partial class CopyService(
         try
         {
             using var source = await from.OpenAsync(volume, cancellation);
+            // Its containers may swap a directory for a link at any moment, and cp goes by paths.
+            using var view = TreeView.TryOpen(source);
+            if (view is null && !isQuiet) throw new VolumeException("this kernel cannot keep a copy from following links that a container swaps in meanwhile: stop its containers, or use Linux 5.14 or later");
             await to.StageAsync(copy, cancellation);
             var files = 0L;
             await to.FillAsync(copy, async target =>
             {
                 // Who waits hears that it has begun: cp tells of many files at once, and of a large one late.
                 progress(new CopyProgress("copying", 0, volume.UsedFiles));
-                await TreeCopy.RunAsync(source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
+                await TreeCopy.RunAsync(view ?? source, target, () => progress(new CopyProgress("copying", ++files, volume.UsedFiles)), cancellation);
                 await _comparisons.RunAsync(() => TreeCopy.Sync(target), cancellation).WaitAsync(cancellation);
             }, cancellation);
             if (isQuiet)

@@ -17,13 +17,7 @@ internal static partial class TreeCopy
     {
         // By descriptors: whatever is mounted or unmounted at their paths meanwhile, these are the directories that were opened.
         var (from, to) = ($"/proc/{Environment.ProcessId}/fd/{(int)source.DangerousGetHandle()}/", $"/proc/{Environment.ProcessId}/fd/{(int)target.DangerousGetHandle()}/");
-        var start = new ProcessStartInfo("cp", ["--archive", "--one-file-system", "--reflink=auto", "--sparse=auto", "--verbose", "--no-target-directory", "--", from + ".", to])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["LC_ALL"] = "C" },
-        };
+        var start = SystemProgram.StartInfo("cp", ["--archive", "--one-file-system", "--reflink=auto", "--sparse=auto", "--verbose", "--no-target-directory", "--", from + ".", to]);
         using var cp = Start(start);
         try
         {

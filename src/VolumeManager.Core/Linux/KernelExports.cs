@@ -117,7 +117,7 @@ internal sealed class KernelExports(string directory, string squash, KernelExpor
 
     void Run(params IEnumerable<string> arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(places.Program, arguments) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(SystemProgram.StartInfo(places.Program, arguments))!;
         var said = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(s_patience))
         {

@@ -26,7 +26,13 @@ internal static partial class ServeCommand
         command.SetAction((parsed, cancellation) => CommandLine.RunAsync(() =>
         {
             (Settings Settings, LogSettings Log) Bind() => SettingsBinder.Bind(parsed, flags);
-            Task Serve((Settings Settings, LogSettings Log) bound, CancellationToken over) => RunAsync(bound.Settings, bound.Log, over);
+            Task Serve((Settings Settings, LogSettings Log) bound, CancellationToken over)
+            {
+                // Nothing is looked for where it was started, and no file system is kept busy.
+                Environment.CurrentDirectory = "/";
+                return RunAsync(bound.Settings, bound.Log, over);
+            }
+
             return parsed.GetValue(managed) ? ManagedPlugin.ServeAsync(Bind, Serve, cancellation) : Serve(Bind(), cancellation);
         }));
         return command;
@@ -85,7 +91,7 @@ internal static partial class ServeCommand
             _ = opening.Task.Exception;
             await app.StopAsync(CancellationToken.None);
             if (e is OperationCanceledException) return 0;
-            throw e is VolumeException or CatalogSchemaException ? e : new VolumeException($"the catalog {state.CatalogFile} cannot be opened ({e.GetBaseException().Message}): mend its disk or restore it from a backup, then start again", e);
+            throw e is VolumeException or CatalogSchemaException ? e : new VolumeException($"volman cannot start ({e.GetBaseException().Message}): see to what the reason names, then start again", e);
         }
     }
 
