@@ -112,6 +112,9 @@ internal sealed record Timings
     /// <summary>The pause after a background pass that failed.</summary>
     internal TimeSpan PassRetry { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the time of day must have agreed with the monotonic clock before anything is deleted because of its age, unless it is kept for less.</summary>
+    internal TimeSpan ClockAgreement { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>How long the doctor waits before it looks again: what it finds only once was under way, and is no finding.</summary>
     internal TimeSpan Settling { get; init; } = TimeSpan.FromSeconds(1);
 

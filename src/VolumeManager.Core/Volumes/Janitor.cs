@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
+using VolumeManager.Hosts;
 using VolumeManager.Usage;
 
 namespace VolumeManager.Volumes;
@@ -11,33 +11,41 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 {
     const int Batch = 1000;
 
-    // A host without a battery-backed clock wakes up in the past, and jumps years ahead when the network tells it the time. Nothing that could be wanted back is deleted at once.
-    bool ClockIsTrusted => Stopwatch.GetElapsedTime(_startedAt) >= TimeSpan.FromTicks(Math.Min(settings.TrashRetention.Ticks, TimeSpan.TicksPerHour));
-
-    readonly long _startedAt = Stopwatch.GetTimestamp();
+    readonly ClockWatch _clock = new(settings.Timings.Clock, () => catalog.Now);
 
     // What was told of already: once an outage.
     HashSet<Export> _silent = [];
     HashSet<Guid> _failed = [];
 
-    internal Task CleanAsync(CancellationToken cancellation) => catalog.AsJanitorAsync(async token =>
+    /// <summary>Whether something may be deleted because it is older than that.</summary>
+    bool MayJudgeBy(TimeSpan retention) => _clock.AgreedFor >= (retention < settings.Timings.ClockAgreement ? retention : settings.Timings.ClockAgreement);
+
+    internal Task CleanAsync(CancellationToken cancellation)
     {
-        await PurgeTrashAsync(token);
-        await PruneHistoryAsync(token);
-        return _silent.Count == 0;
-    }, cancellation);
+        _clock.Jumped ??= jump => LogJumped(jump, settings.Timings.ClockAgreement);
+        // Also by a host that has nothing to clean now.
+        _ = _clock.AgreedFor;
+        return catalog.AsJanitorAsync(async token =>
+        {
+            await PurgeTrashAsync(token);
+            await PruneHistoryAsync(token);
+            return _silent.Count == 0;
+        }, cancellation);
+    }
 
     async Task PurgeTrashAsync(CancellationToken cancellation)
     {
         var silent = new HashSet<Export>();
         var failed = new HashSet<Guid>();
-        for (List<Volume> due = []; (due = await catalog.ReadDueAsync(exports.Local.RootId, due.LastOrDefault(), Batch, cancellation)).Count > 0;)
+        Volume? last = null;
+        do
         {
+            var due = await catalog.ReadDueAsync(exports.Local.RootId, last, Batch, cancellation);
             foreach (var volume in due)
             {
                 cancellation.ThrowIfCancellationRequested();
                 // What shall not be kept is due by its removal, whatever the clock says.
-                if (volume.PurgeAfter != volume.RemovedAt && !ClockIsTrusted) continue;
+                if (volume.PurgeAfter != volume.RemovedAt && !MayJudgeBy(settings.TrashRetention)) continue;
                 try
                 {
                     if (volume.State == VolumeState.Gone) await catalog.ForgetAsync(volume);
@@ -49,7 +57,11 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
                     if (!_failed.Contains(volume.Id)) LogNotPurged(volume.Name, e.Message);
                 }
             }
+
+            // Where a row that cannot be read stands in the order is not known: after such a one the same ones could come again.
+            last = due.FindLast(v => v.Fault is null);
         }
+        while (last is not null);
 
         (_silent, _failed) = (silent, failed);
     }
@@ -57,6 +69,7 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
     /// <param name="silent">The exports that have not answered in this pass: their other volumes are passed over.</param>
     async Task TryPurgeAsync(Volume volume, HashSet<Export> silent, CancellationToken cancellation)
     {
+        volume.CheckUsable();
         var export = exports.Of(volume);
         if (silent.Contains(export)) return;
         try
@@ -95,18 +108,22 @@ internal sealed partial class Janitor(Settings settings, VolumeCatalog catalog, 
 
     async Task PruneHistoryAsync(CancellationToken cancellation)
     {
-        var before = catalog.Now - settings.HistoryRetention;
-        foreach (var oldest in (FormattableString[])[EventRows.Prune(before, Batch), UsageRows.Prune(before, Batch)]) await PruneAsync(oldest, cancellation);
-        if (await PruneAsync(UsageRows.PruneDays(DateOnly.FromDateTime(catalog.Now - settings.UsageDailyRetention), Batch), cancellation)) await catalog.PruneAsync(UsageRows.PruneLabels);
+        await PruneAsync(settings.HistoryRetention, before => EventRows.Prune(before, Batch), cancellation);
+        await PruneAsync(settings.HistoryRetention, before => UsageRows.Prune(before, Batch), cancellation);
+        if (await PruneAsync(settings.UsageDailyRetention, before => UsageRows.PruneDays(DateOnly.FromDateTime(before), Batch), cancellation)) await catalog.PruneAsync(UsageRows.PruneLabels);
     }
 
+    /// <param name="oldest">Deletes some of what is older than that moment.</param>
     /// <returns>Whether there was anything to delete.</returns>
-    async Task<bool> PruneAsync(FormattableString oldest, CancellationToken cancellation)
+    async Task<bool> PruneAsync(TimeSpan retention, Func<DateTime, FormattableString> oldest, CancellationToken cancellation)
     {
-        var isAny = false;
-        while (!cancellation.IsCancellationRequested && await catalog.PruneAsync(oldest) > 0) isAny = true;
+        var (isAny, before) = (false, catalog.Now - retention);
+        while (!cancellation.IsCancellationRequested && MayJudgeBy(retention) && await catalog.PruneAsync(oldest(before)) > 0) isAny = true;
         return isAny;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The time of day has jumped by {Jump}: nothing is deleted because of its age for the next {Pause}")]
+    partial void LogJumped(TimeSpan jump, TimeSpan pause);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume}: trashed data deleted, {Entries} files and directories")]
     partial void LogPurged(string volume, long entries);
