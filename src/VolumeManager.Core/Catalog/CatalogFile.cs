@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 
 namespace VolumeManager.Catalog;
@@ -21,8 +22,10 @@ internal sealed partial class CatalogFile : IDisposable
     internal string Path { get; }
 
     /// <summary>Opens the file, which is made when it is missing, brings its schema up to date, and lets <paramref name="load"/> read it.</summary>
+    /// <param name="cure">What to do about a file that is damaged.</param>
     /// <exception cref="CatalogSchemaException">The schema is newer than this program, or older and <paramref name="migrate"/> is off.</exception>
-    internal static async Task<CatalogFile> OpenAsync(string path, bool migrate, Timings timings, Func<CatalogConnection, Task> load, ILogger log)
+    /// <exception cref="VolumeException">The file cannot be read.</exception>
+    internal static async Task<CatalogFile> OpenAsync(string path, string cure, bool migrate, Timings timings, Func<CatalogConnection, Task> load, ILogger log)
     {
         // SQLite gives its journal the mode of the database.
         new FileStream(path, new FileStreamOptions
@@ -31,10 +34,17 @@ internal sealed partial class CatalogFile : IDisposable
             Access = FileAccess.ReadWrite,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }).Dispose();
-        using var db = SqliteCatalog.Open(path, timings);
-        await SqliteCatalog.MigrateAsync(db, path, migrate);
-        await load(db);
-        return new CatalogFile(path, timings, log);
+        try
+        {
+            using var db = SqliteCatalog.Open(path, timings);
+            await SqliteCatalog.MigrateAsync(db, path, migrate);
+            await load(db);
+            return new CatalogFile(path, timings, log);
+        }
+        catch (DbException e)
+        {
+            throw new VolumeException($"{path} cannot be opened ({e.Message}): {cure}", e);
+        }
     }
 
     /// <summary>Applies a change; when the task completes it is on disk.</summary>

@@ -28,7 +28,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
     internal static async Task<LocalCatalog> OpenAsync(string path, bool migrate, ThisHost host, Timings timings, ILogger log)
     {
         var catalog = new LocalCatalog(host, timings);
-        catalog._file = await CatalogFile.OpenAsync(path, migrate, timings, async db =>
+        catalog._file = await CatalogFile.OpenAsync(path, "mend its disk or restore it from a backup, then start again", migrate, timings, async db =>
         {
             await HostRows.ContinueGenerationsAsync(db, host);
             await HostRows.TryRegisterAsync(db, host, catalog.Now, log);
@@ -39,7 +39,7 @@ internal sealed partial class LocalCatalog : VolumeCatalog
 
     internal override HostInfo InfoOf(Guid host) => new(_host.Name, "live");
 
-    internal override ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation) => new(Index.TryFind(name, out var volume) ? volume : null);
+    internal override ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation, bool mustBeCurrent = false) => new(Index.TryFind(name, out var volume) ? volume : null);
 
     internal override ValueTask<IEnumerable<Volume>> ListAsync(CancellationToken cancellation) => new(Index.All);
 

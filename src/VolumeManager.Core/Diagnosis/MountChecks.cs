@@ -17,7 +17,7 @@ internal sealed class MountChecks(HostDaemon daemon)
         // What the last pass found may be a minute old.
         await daemon.Reconciler.FindLostAsync();
         var table = MountInfo.Read();
-        foreach (var volume in _index.All.Where(HasClaims).Where(v => IsSuspect(v, table)).ToList())
+        foreach (var volume in _index.All.Where(v => HasClaims(v) && v.Fault is null).Where(v => IsSuspect(v, table)).ToList())
         {
             if (await daemon.Locks.LookAsync(volume.Name, () => LookAtClaimedAsync(volume, cancellation), cancellation) is { } finding) yield return finding;
         }
@@ -143,8 +143,7 @@ internal sealed class MountChecks(HostDaemon daemon)
         if (!_index.TryFind(name, out var volume) || !HasClaims(volume) || !volume.IsLiving) return;
         var (export, target) = (daemon.Exports.Of(volume), _mounts.TargetOf(name));
         if (!await export.HasDirectoryAsync(volume, cancellation) || await export.IsMountedAsync(volume, target, cancellation)) return;
-        var isHeld = await daemon.Exports.RunAsync(() => MountNamespaces.FindHeld([(target, MountNamespaces.Location.Of(target, MountInfo.Read()), target)]).Count > 0, cancellation);
-        if (isHeld) throw new VolumeException($"a container uses what is mounted at {target} now: stop it first");
+        if (await _mounts.IsTargetHeldAsync(name, cancellation)) throw new VolumeException($"a container uses what is mounted at {target} now: stop it first");
         if (!await _mounts.TryDetachAsync(volume)) throw new VolumeException($"a process of this host works in {target}: end it first");
         await _mounts.AttachAsync(volume, cancellation);
     }

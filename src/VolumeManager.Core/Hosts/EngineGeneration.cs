@@ -64,8 +64,16 @@ internal sealed class EngineGeneration
         Raise();
     }
 
-    /// <summary>Counts on from what the catalog remembers.</summary>
-    internal void ContinueFrom(long earlier) => Interlocked.Exchange(ref _earlier, earlier);
+    /// <summary>Counts on from what the catalog remembers, unless a later one is known already.</summary>
+    internal void ContinueFrom(long earlier)
+    {
+        for (var known = Interlocked.Read(ref _earlier); known < earlier;)
+        {
+            var found = Interlocked.CompareExchange(ref _earlier, earlier, known);
+            if (found == known) return;
+            known = found;
+        }
+    }
 
     /// <summary>Takes note of the engine that an earlier daemon of this boot served. One that has called us before this was known is another one, unless that one lives.</summary>
     internal void Recall(EngineProcess? earlier)

@@ -19,7 +19,7 @@ internal sealed record HostListing(Guid Id, string Name, string State, long Moun
                    h.address, h.last_seen_at, h.version
             FROM hosts h ORDER BY h.state = 'evicted', h.name
             """,
-            row => hosts.Add(new HostListing(row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.IsDBNull(4) ? null : row.GetString(4), row.GetUtc(5), row.GetString(6))), cancellation);
+            row => hosts.Add(new HostListing(row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.IsDBNull(4) ? null : row.GetString(4), row.GetUtcOrEpoch(5), row.GetString(6))), cancellation);
         return hosts;
     }
 }

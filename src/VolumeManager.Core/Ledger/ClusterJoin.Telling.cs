@@ -33,8 +33,9 @@ internal sealed partial class ClusterJoin
                 if (index.TryFind(name, out var volume) && volume.Id == id && volume.ProvisionedAt is { } at) change = change.Then(VolumeRows.KeepProvisioned(id, at));
                 await ApplyAsync(change, SharedVolumeRows.ById(id), name);
             }
-            catch (VolumeException)
+            catch
             {
+                // Whatever it was: a volume that stays held can never be unmounted.
                 link.Doubt(id, name);
                 link.Release(id);
                 throw;

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using VolumeManager.Catalog;
 using VolumeManager.Hosts;
+using VolumeManager.Mounts;
 using VolumeManager.Volumes;
 
 namespace VolumeManager.Ledger;
@@ -187,7 +188,8 @@ internal sealed partial class ClusterJoin(
         await PostgresSchema.CheckAsync(database, newerIsRefused: !_hasJoined, _stopping.Token);
         await membership.RegisterAsync();
         link.BeginJoin();
-        await HearAllAsync();
+        var claimed = await HearAllAsync();
+        if (!ledger.IsSure) await TakeUpAsync(claimed);
         await TellAllAsync();
         for (IReadOnlyList<(Guid Id, string Name)> untold; (untold = link.TakeUntoldOrGoOnline()).Count > 0;)
         {
@@ -204,10 +206,11 @@ internal sealed partial class ClusterJoin(
         FindLost();
     }
 
-    async Task HearAllAsync()
+    /// <returns>The volumes of which the catalog has claims of this host in this boot.</returns>
+    async Task<List<Volume>> HearAllAsync()
     {
         var living = new HashSet<Guid>();
-        var changed = new List<Volume>();
+        var (changed, claimed) = (new List<Volume>(), new List<Volume>());
         // One that was mounted here when it got another name is there under both.
         var known = index.All.DistinctBy(v => v.Id).ToDictionary(v => v.Id, v => (v.Revision, v.State));
         var revision = 0L;
@@ -216,6 +219,7 @@ internal sealed partial class ClusterJoin(
             var (at, volume) = SharedVolumeRows.Read(row, membership.Learn);
             revision = at;
             if (volume is null) return;
+            if (volume.Mounts.Any(IsOfThisBoot)) claimed.Add(volume);
             if (volume.IsLiving) living.Add(volume.Id);
             if ((volume.IsLiving || known.ContainsKey(volume.Id)) && (!known.TryGetValue(volume.Id, out var before) || before != (volume.Revision, volume.State))) changed.Add(volume);
             // What was mounted for the first time while nobody could be told, and is not mounted any more.
@@ -224,6 +228,40 @@ internal sealed partial class ClusterJoin(
         index.LearnOnly(living);
         (_revision, _forgetUpTo) = (revision, 0);
         await ledger.CopyAllAsync(changed, [.. known.Keys.Where(id => !living.Contains(id))]);
+        return claimed;
+    }
+
+    bool IsOfThisBoot(Mount mount) => mount.HostId == host.Id && mount.BootId == host.BootId;
+
+    /// <summary>Takes the catalog's word for what this host has mounted in this boot, because its own ledger does not know: it was lost, or is of before the boot. Else the host would
+    /// tell the catalog that it has nothing mounted, and others would remove what its containers use.</summary>
+    async Task TakeUpAsync(IReadOnlyList<Volume> claimed)
+    {
+        foreach (var volume in claimed)
+        {
+            await link.HoldAsync(volume.Id);
+            try
+            {
+                // What was mounted since the start is known better here.
+                var own = index.OwnOf(volume.Id);
+                var taken = volume.Mounts.Where(m => IsOfThisBoot(m) && !own.Any(o => o.CallerId == m.CallerId)).ToList();
+                foreach (var mount in taken)
+                {
+                    host.Engine.ContinueFrom(mount.EngineGeneration);
+                    await ledger.KeepMountAsync(volume, mount, untold: null);
+                }
+
+                if (taken.Count == 0) continue;
+                index.SetOwn(volume, [.. own, .. taken]);
+                LogTakenUp(volume.Name, taken.Count);
+            }
+            finally
+            {
+                if (link.Release(volume.Id)) link.Doubt(volume.Id, volume.Name);
+            }
+        }
+
+        await ledger.SetSureAsync(host);
     }
 
     /// <summary>Volumes that this host has mounted, and that are not its own to mount any more: removed, or given to another host while this one was away.</summary>
@@ -269,6 +307,9 @@ internal sealed partial class ClusterJoin(
     // All messages of a class in one file: of two, the generator takes now the one first and now the other, and no two builds are the same.
     [LoggerMessage(Level = LogLevel.Information, Message = "Joined the cluster: database {Database}, volumes {Volumes}")]
     partial void LogJoined(string database, int volumes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume}: {Count} claims of this host are not in its ledger, which was lost: taken from the catalog")]
+    partial void LogTakenUp(string volume, int count);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's catalog is away, the ledger answers: {Reason}")]
     partial void LogAway(string reason);

@@ -21,12 +21,29 @@ internal sealed partial class HostLedger : IDisposable
 
     /// <summary>Opens the file and loads what it knows into <paramref name="index"/>.</summary>
     /// <param name="now">By the cluster's clock.</param>
-    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, Timings timings, ILogger log) => new(await CatalogFile.OpenAsync(path, migrate: true, timings, async db =>
+    internal static async Task<HostLedger> OpenAsync(string path, ThisHost host, DateTime now, VolumeIndex index, Timings timings, ILogger log)
     {
-        await HostRows.ContinueGenerationsAsync(db, host);
-        await HostRows.TryRegisterAsync(db, host, now, log);
-        await index.LoadAsync(db);
-    }, log), log);
+        var isSure = false;
+        var file = await CatalogFile.OpenAsync(path, "move it away with its -wal and -shm, then start again: what this host has mounted is taken from the shared catalog", migrate: true, timings, async db =>
+        {
+            isSure = await HostRows.IsSureAsync(db, host);
+            await HostRows.ContinueGenerationsAsync(db, host);
+            await HostRows.TryRegisterAsync(db, host, now, log, HostRows.Unsure);
+            await index.LoadAsync(db);
+        }, log);
+        return new HostLedger(file, log) { IsSure = isSure };
+    }
+
+    /// <summary>Whether it knows all that this host has mounted in this boot. At the first start of a boot that is nothing; but so it looks, too, when the file was lost, or is an
+    /// older one, and what the shared catalog says of this boot is true then.</summary>
+    internal bool IsSure { get; private set; }
+
+    /// <summary>What the shared catalog had of this boot is here by now.</summary>
+    internal async Task SetSureAsync(ThisHost host)
+    {
+        await _file.ApplyAsync(Change.Quiet(HostRows.SetSure(host)));
+        IsSure = true;
+    }
 
     /// <summary>Writes down a mount, with the volume that it is of.</summary>
     /// <param name="untold">The event that the shared catalog has not heard.</param>
@@ -62,7 +79,8 @@ internal sealed partial class HostLedger : IDisposable
         }
     }
 
-    static Change KeepAll(Volume[] volumes) => Change.All([.. volumes.SelectMany(v => VolumeRows.Keep(v).Statements)]);
+    /// <remarks>Of a row that is not valid nothing is copied: what this host would read back would be another volume.</remarks>
+    static Change KeepAll(Volume[] volumes) => Change.All([.. volumes.SelectMany(v => v.Fault is null ? VolumeRows.Keep(v).Statements : [VolumeRows.Unkeep(v.Id)])]);
 
     internal Task CopyAsync(Volume volume, Event untold) => _file.ApplyAsync(VolumeRows.Keep(volume).Then(EventRows.Append(untold)));
 

@@ -9,6 +9,10 @@ internal sealed partial class MountService
     /// <summary>Whether a container's mount namespace holds the volume's directory, whatever the engine says; also when nobody can say that none does.</summary>
     internal async Task<bool> IsHeldByContainerAsync(Volume volume, CancellationToken cancellation) => (await FindHeldAsync([volume], cancellation)).MayHold(volume.Name);
 
+    /// <summary>Whether a container has what is mounted at the place of a volume, whatever that is.</summary>
+    internal Task<bool> IsTargetHeldAsync(string name, CancellationToken cancellation) =>
+        exports.RunAsync(() => MountNamespaces.FindHeld([(TargetOf(name), MountNamespaces.Location.Of(TargetOf(name), MountInfo.Read()), TargetOf(name))]).Count > 0, cancellation);
+
     /// <summary>Finds out which volumes containers hold. Exports that have to be mounted for that are mounted, all at once; what a silent server has stays unseen after some seconds.</summary>
     internal async Task<HeldVolumes> FindHeldAsync(IReadOnlyCollection<Volume> volumes, CancellationToken cancellation)
     {

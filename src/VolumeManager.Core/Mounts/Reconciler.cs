@@ -226,6 +226,13 @@ internal sealed partial class Reconciler(
     async Task DetachUnclaimedAsync(string name)
     {
         if (index.TryFind(name, out var volume) && HasMountsHere(volume)) return;
+        // This host may have lost what it knew of it. Its container goes on with its own mount, but the volume would seem to be free.
+        if (await mounts.IsTargetHeldAsync(name, CancellationToken.None))
+        {
+            LogUnclaimed(name);
+            return;
+        }
+
         if (!await exports.UnmountAsync(mounts.TargetOf(name))) return;
         LogDetached(name);
     }
@@ -236,7 +243,7 @@ internal sealed partial class Reconciler(
         if (index.TryFind(name, out var volume) && mounts.IsGivenUp(volume)) await mounts.TryDetachAsync(volume);
     }
 
-    bool IsAbandoned(Volume volume) => volume.State is VolumeState.Removing or VolumeState.Restoring && catalog.IsAbandoned(volume);
+    bool IsAbandoned(Volume volume) => volume.Fault is null && volume.State is VolumeState.Removing or VolumeState.Restoring && catalog.IsAbandoned(volume);
 
     async Task FinishAbandonedAsync(string name)
     {
@@ -289,6 +296,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was removed and created anew while this host was cut off: the containers of this host use the new one")]
     partial void LogFollowed(string volume);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Volume {Volume} is mounted and a container of this host uses it, but no caller claims it: it stays mounted; restart that container")]
+    partial void LogUnclaimed(string volume);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Volume {Volume} was mounted although nothing uses it: unmounted")]
     partial void LogDetached(string volume);
