@@ -73,14 +73,14 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
 
     internal override HostInfo InfoOf(Guid host) => _membership.InfoOf(host);
 
-    internal override async ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation)
+    internal override async ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation, bool mustBeCurrent = false)
     {
         for (var attempt = 1; ; attempt++)
         {
             var isKnown = Index.TryFind(name, out var known);
             if (!_link.IsOnline)
             {
-                if (isKnown) return known;
+                if (isKnown && !mustBeCurrent) return known;
                 await _link.WaitAsync();
             }
 
@@ -96,10 +96,10 @@ internal sealed partial class ClusterCatalog : VolumeCatalog
             {
                 _link.Lost(e, Now);
                 if (attempt < 3) continue;
-                if (isKnown) return known;
+                if (isKnown && !mustBeCurrent) return known;
                 throw;
             }
-            catch (VolumeException) when (isKnown)
+            catch (VolumeException) when (isKnown && !mustBeCurrent)
             {
                 // A database that refuses to answer is no reason to forget what is known.
                 return known;

@@ -43,8 +43,9 @@ internal abstract class VolumeCatalog(Guid hostId, Timings timings) : IAsyncDisp
     internal abstract HostInfo InfoOf(Guid host);
 
     /// <summary>The volume as it is now; null when there is none.</summary>
-    /// <exception cref="CatalogAwayException">It is not known whether there is one.</exception>
-    internal abstract ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation);
+    /// <param name="mustBeCurrent">Not as it was last known, where the shared catalog is away.</param>
+    /// <exception cref="CatalogAwayException">It is not known whether there is one, or what it is now.</exception>
+    internal abstract ValueTask<Volume?> FindAsync(string name, CancellationToken cancellation, bool mustBeCurrent = false);
 
     /// <summary>The living volume that has the name and the directory of one that was removed.</summary>
     internal virtual Task<Volume?> FindSuccessorAsync(Volume removed) => Task.FromResult<Volume?>(null);

@@ -45,6 +45,13 @@ internal sealed partial class VolumeService
             if (isMeant?.Invoke(volume) == false) throw new ChangedMeanwhileException(name);
         }
 
+        if (volume.State == VolumeState.Removing)
+        {
+            // What is known may be an earlier volume of the name, and the present one be in use: only of what the name means now the end is success.
+            if (await catalog.FindAsync(name, cancellation, mustBeCurrent: true) is not { } now || now.Id != volume.Id) return false;
+            volume = now;
+        }
+
         await CheckUnheldAsync(volume, cancellation);
         cancellation.ThrowIfCancellationRequested();
         if (volume.State != VolumeState.Removing)

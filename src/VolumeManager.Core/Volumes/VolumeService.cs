@@ -53,9 +53,10 @@ internal sealed partial class VolumeService(
     /// <summary>Whether the volume is there already and is what was asked for.</summary>
     async Task<bool> ExistsAsync(Volume asked, IReadOnlyDictionary<string, string?>? options, CancellationToken cancellation)
     {
-        var existing = await catalog.FindAsync(asked.Name, cancellation);
+        // Not as it was last known: it may have been removed since, and success would promise what is not there.
+        var existing = await catalog.FindAsync(asked.Name, cancellation, mustBeCurrent: true);
         // Success must not mean a volume that is about to go, or not yet there: another host is waited for that is at it, and what a killed daemon began is finished.
-        for (var began = Environment.TickCount64; existing?.State is VolumeState.Removing or VolumeState.Restoring; existing = await catalog.FindAsync(asked.Name, cancellation))
+        for (var began = Environment.TickCount64; existing?.State is VolumeState.Removing or VolumeState.Restoring; existing = await catalog.FindAsync(asked.Name, cancellation, mustBeCurrent: true))
         {
             if (catalog.IsAbandoned(existing) || Environment.TickCount64 - began > settings.Timings.OthersWork.TotalMilliseconds) await FinishAbandonedAsync(existing);
             else await Task.Delay(settings.Timings.OthersPause, cancellation);
