@@ -45,9 +45,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
         try
         {
             await _export.ReachAsync(cancellation);
-            // Where everything is read-only nobody is hindered.
-            var isWritten = rows.Count == 0 || rows.Exists(v => v.Access != AccessMode.ReadOnly);
-            (string, string)? hindrance = isWritten ? await _export.ProbeAsync(place.Any, cancellation) : null;
+            var hindrance = await _export.FindHindranceAsync(rows, place.Any, cancellation);
             return (await _export.SurveyAsync(place.Any, [.. rows.Where(IsExpected)], cancellation), hindrance, null);
         }
         catch (VolumeException e)
@@ -56,7 +54,7 @@ internal sealed class ExportChecks(HostDaemon daemon, ExportPlace place)
         }
     }
 
-    static bool IsExpected(Volume volume) => volume is { State: VolumeState.Ready, ProvisionedAt: not null };
+    static bool IsExpected(Volume volume) => volume is { State: VolumeState.Ready, ProvisionedAt: not null, Fault: null };
 
     async Task<Finding?> LookAtMissingAsync(Volume suspect, CancellationToken cancellation)
     {

@@ -80,6 +80,23 @@ internal abstract partial class Export
         }
     }
 
+    /// <summary>What keeps volumes from being made here, with a cure; null when nothing does, or when all of them are read-only and nobody is hindered.</summary>
+    /// <param name="volumes">Those that lie here.</param>
+    /// <param name="any">One of them, if there is one.</param>
+    /// <exception cref="VolumeException">The export does not answer.</exception>
+    internal async Task<(string Why, string Cure)?> FindHindranceAsync(IReadOnlyCollection<Volume> volumes, Volume? any, CancellationToken cancellation)
+    {
+        if (volumes.Count > 0 && volumes.All(v => v.Access == AccessMode.ReadOnly)) return null;
+        try
+        {
+            return await ProbeAsync(any, cancellation).WaitAsync(Timings.ExportAnswer, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            throw new SilentExportException($"{Name} has not answered within {Timings.ExportAnswer.TotalSeconds:0} s: see to it");
+        }
+    }
+
     /// <summary>Finds out whether volumes can be made here with the owners that they are to have, by a mark that is removed at once. Those that killed daemons have left are removed, too.</summary>
     /// <returns>What speaks against it, with a cure; null when nothing does.</returns>
     /// <exception cref="VolumeException">The export does not answer.</exception>
