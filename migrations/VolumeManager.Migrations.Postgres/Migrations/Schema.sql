@@ -330,3 +330,38 @@ $volman$;
 INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
 VALUES ('20261122022822_Reports', '10.0.15');
 
+LOCK TABLE hosts IN SHARE ROW EXCLUSIVE MODE;
+
+LOCK TABLE catalog, volumes IN ACCESS EXCLUSIVE MODE;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_name" CHECK (name ~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$') NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_directory" CHECK (directory ~ '^[^/.][^/]*(/[^/.][^/]*)*$' AND octet_length(directory) <= 1024 AND directory !~ '[[:cntrl:]]') NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_backend" CHECK (backend IN ('local', 'nfs')) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_server" CHECK (server ~ '^[a-zA-Z0-9_.:-]*$' AND octet_length(server) <= 253 AND (server <> '') = (backend = 'nfs')) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_export" CHECK (octet_length(export) <= 1024 AND export !~ '[[:cntrl:]]' AND (backend <> 'nfs' OR (export ~ '^/' AND export !~ '/[.]{1,2}(/|$)'))) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_access" CHECK (access IN ('shared', 'single-host', 'single-caller', 'read-only')) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_on_remove" CHECK (on_remove IN ('trash', 'delete', 'retain')) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_state" CHECK (state IN ('ready', 'removing', 'trashed', 'gone', 'restoring', 'purging')) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_removed_at" CHECK (state NOT IN ('trashed', 'purging', 'restoring') OR removed_at IS NOT NULL) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_purge_after" CHECK (state NOT IN ('trashed', 'purging') OR purge_after IS NOT NULL) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_numbers" CHECK (uid BETWEEN 0 AND 4294967294 AND gid BETWEEN 0 AND 4294967294 AND mode BETWEEN 0 AND 4095 AND size_bytes > 0 AND epoch > 0) NOT VALID;
+
+ALTER TABLE volumes ADD CONSTRAINT "CK_volumes_times" CHECK (COALESCE(created_at BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE) AND COALESCE(provisioned_at BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE) AND COALESCE(removed_at BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE) AND COALESCE(purge_after BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE) AND COALESCE(sampled_at BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE) AND COALESCE(last_used_at BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC', TRUE)) NOT VALID;
+
+ALTER TABLE hosts ADD CONSTRAINT "CK_hosts_address" CHECK (address !~ '[^0-9a-zA-Z.:_%-]') NOT VALID;
+
+ALTER TABLE export_clients ADD CONSTRAINT "CK_export_clients_address" CHECK (address !~ '[^0-9a-zA-Z.:_%-]') NOT VALID;
+
+INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
+VALUES ('20261130140000_ValidRows', '10.0.15');
+

@@ -27,7 +27,7 @@ internal static class EventRows
     internal static Event Read(DbDataReader row, Guid operation) => new()
     {
         Operation = operation,
-        At = row.GetUtc(2),
+        At = row.GetUtcOrEpoch(2),
         Host = row.GetString(3),
         VolumeId = row.IsDBNull(4) ? null : row.GetGuid(4),
         VolumeName = row.IsDBNull(5) ? null : row.GetString(5),
@@ -36,7 +36,7 @@ internal static class EventRows
         DurationMs = row.IsDBNull(8) ? null : row.GetDouble(8),
         Error = row.IsDBNull(9) ? null : row.GetString(9),
         Detail = row.IsDBNull(10) ? null : row.GetString(10),
-        MountedAt = row.IsDBNull(11) ? null : row.GetUtc(11),
+        MountedAt = row.IsDBNull(11) ? null : row.GetUtcOrEpoch(11),
         Actor = row.IsDBNull(12) ? null : row.GetString(12),
     };
 

@@ -16,9 +16,9 @@ internal static class TokenRows
         Name = row.GetString(0),
         Hash = row.GetString(1),
         Role = row.GetString(2),
-        CreatedAt = row.GetUtc(3),
+        CreatedAt = row.GetUtcOrEpoch(3),
         CreatedBy = row.GetString(4),
-        ExpiresAt = row.IsDBNull(5) ? null : row.GetUtc(5),
+        ExpiresAt = row.IsDBNull(5) ? null : row.GetUtcOrEpoch(5),
     };
 
     /// <summary>Adds a token, unless there is one of its name.</summary>

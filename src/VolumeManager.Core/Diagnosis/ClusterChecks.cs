@@ -77,7 +77,7 @@ internal sealed class ClusterChecks(HostDaemon daemon)
                    (SELECT count(*) FROM mounts m WHERE m.host_id = h.id), now()
             FROM hosts h WHERE h.state <> 'evicted'
             """,
-            row => hosts.Add(new Row(row.GetGuid(0), row.GetString(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetUtc(3), row.GetUtc(4), row.GetString(5), row.GetInt64(6), row.GetUtc(7))), cancellation);
+            row => hosts.Add(new Row(row.GetGuid(0), row.GetString(1), row.GetString(2), row.IsDBNull(3) ? null : row.GetUtcOrEpoch(3), row.GetUtcOrEpoch(4), row.GetString(5), row.GetInt64(6), row.GetUtc(7))), cancellation);
         return hosts;
     }
 

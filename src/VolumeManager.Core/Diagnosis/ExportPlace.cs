@@ -35,6 +35,7 @@ internal sealed record ExportPlace(string Backend, string Server, string Path, E
             // Those that are known are looked at.
         }
 
+        volumes.RemoveAll(v => v.Fault is not null);
         List<ExportPlace> places = [new("local", "", exports.Local.RootId, exports.Local, volumes.Find(v => v.Backend == "local" && v.Export == exports.Local.RootId))];
         if (exports.Hosted is { } hosted)
         {

@@ -27,7 +27,7 @@ internal sealed class RemovalChecks(HostDaemon daemon)
         }
     }
 
-    bool IsAbandoned(Volume volume) => volume.State is VolumeState.Removing or VolumeState.Restoring && daemon.Catalog.IsAbandoned(volume);
+    bool IsAbandoned(Volume volume) => volume.Fault is null && volume.State is VolumeState.Removing or VolumeState.Restoring && daemon.Catalog.IsAbandoned(volume);
 
     /// <remarks>What is in the trash for its retention is deleted only by a host that has run for a while (<see cref="Janitor"/>).</remarks>
     bool IsOverdue(Volume volume) =>

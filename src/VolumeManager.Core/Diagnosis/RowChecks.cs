@@ -12,10 +12,22 @@ internal sealed class RowChecks(HostDaemon daemon)
 
     internal async IAsyncEnumerable<Finding> LookAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
+        var all = await StoredVolumes.ReadAsync(daemon, $"state <> 'gone'", cancellation);
+        // Options are checked where the whole volume is read.
+        var invalid = all.Concat(_index.All).Where(v => v.Fault is not null).DistinctBy(v => v.Id).ToList();
+        foreach (var volume in invalid)
+        {
+            yield return new Finding(
+                "row-invalid", Severity.Error, $"volume {Quoted.Text(volume.Name)}", $"the row {volume.Id} of the table volumes is not valid: {volume.Fault}",
+                "correct the row, or install the volman that wrote it; if nobody knows how it came there, see who has the password of the daemons' role")
+            { Id = volume.Id };
+        }
+
+        var faulty = invalid.Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
         // Without its index there may be two of a name.
-        var rows = (await StoredVolumes.ReadAsync(daemon, $"state IN ('ready', 'removing', 'restoring')", cancellation)).DistinctBy(v => v.Name, StringComparer.Ordinal).ToDictionary(v => v.Name, StringComparer.Ordinal);
+        var rows = all.Where(v => v.IsLiving && !faulty.Contains(v.Name)).DistinctBy(v => v.Name, StringComparer.Ordinal).ToDictionary(v => v.Name, StringComparer.Ordinal);
         // After the rows, so that whatever they tell is known here by then.
-        var known = (await daemon.Catalog.ListAsync(cancellation)).Where(v => v.IsLiving).ToDictionary(v => v.Name, StringComparer.Ordinal);
+        var known = (await daemon.Catalog.ListAsync(cancellation)).Where(v => v.IsLiving && !faulty.Contains(v.Name)).ToDictionary(v => v.Name, StringComparer.Ordinal);
         foreach (var name in rows.Keys.Union(known.Keys).Where(n => WhatDiffers(rows.GetValueOrDefault(n), known.GetValueOrDefault(n)) is not null).ToList())
         {
             if (await daemon.Locks.LookAsync(name, () => LookAtVolumeAsync(name, cancellation), cancellation) is { } finding) yield return finding;

@@ -13,7 +13,7 @@ internal static class StoredVolumes
     internal static async Task<List<Volume>> ReadAsync(HostDaemon daemon, FormattableString condition, CancellationToken cancellation)
     {
         var volumes = new List<Volume>();
-        await daemon.Catalog.ReadAsync(FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE {condition.Format}", condition.GetArguments()), row => volumes.Add(VolumeRows.Read(row)), cancellation);
+        await daemon.Catalog.ReadAsync(FormattableStringFactory.Create($"SELECT {s_columns} FROM volumes WHERE {condition.Format}", condition.GetArguments()), row => volumes.Add(StoredRow.Checked(VolumeRows.Read(row))), cancellation);
         return volumes;
     }
 }

@@ -20,8 +20,10 @@ internal sealed class ExportTable
     readonly TimeSpan _idle;
     readonly long _startedAt = Stopwatch.GetTimestamp();
     readonly SyscallLane _leftovers = new("nfs leftovers", maxThreads: 2);
-    readonly SyscallLane _lane = new("disk", maxThreads: 8);
+    // Apart from the disk's: what looks at the kernel alone, for volumes of any server, must not wait for a data root that hangs.
+    readonly SyscallLane _lane = new("kernel", maxThreads: 8);
     readonly Mounter _mounter;
+    readonly NoExport _none;
 
     /// <param name="exportDirectory">What this host serves, if it serves anything.</param>
     internal ExportTable(Settings settings, DirectoryRoot dataRoot, DirectoryRoot? exportDirectory = null)
@@ -29,7 +31,8 @@ internal sealed class ExportTable
         _settings = settings;
         _idle = settings.ReconcileInterval * 5;
         _mounter = new Mounter(_lane);
-        Local = new LocalExport(dataRoot, _lane, isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root", settings.Timings);
+        _none = new NoExport(_lane, settings.Timings);
+        Local = new LocalExport(dataRoot, new SyscallLane("disk", maxThreads: 8), isShared: settings.Database.Length > 0, $"{settings.StateDirectory}/data-root", settings.Timings);
         if (exportDirectory is not null) Hosted = new HostExport(exportDirectory, new SyscallLane("export", maxThreads: 8), NfsAddress.Source(settings.NfsServer, settings.NfsExport), $"{settings.StateDirectory}/export-root", settings.Timings);
     }
 
@@ -42,6 +45,7 @@ internal sealed class ExportTable
 
     internal Export Of(Volume volume)
     {
+        if (volume.Fault is not null) return _none;
         if (volume.Backend != "nfs") return Local;
         if (Hosted is not null && volume.Server == _settings.NfsServer && volume.Export == _settings.NfsExport) return Hosted;
         var options = OptionsOf(volume);
@@ -115,6 +119,6 @@ internal sealed class ExportTable
     /// <returns>False when a process of the host still works in it.</returns>
     internal Task<bool> UnmountAsync(string target) => _mounter.UnmountAsync(target);
 
-    /// <summary>Runs what may block on this host's own disk or kernel, but on no server.</summary>
+    /// <summary>Runs what asks the kernel, and no disk or server.</summary>
     internal Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellation) => _lane.RunAsync(call, cancellation);
 }

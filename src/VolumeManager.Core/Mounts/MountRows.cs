@@ -18,7 +18,7 @@ internal static class MountRows
             Count = row.GetInt32(3),
             BootId = row.GetString(4),
             EngineGeneration = row.GetInt64(5),
-            MountedAt = row.GetUtc(6),
+            MountedAt = row.GetUtcOrEpoch(6),
             Epoch = row.GetInt64(7),
         }));
         return mounts;

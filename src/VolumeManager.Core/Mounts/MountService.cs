@@ -79,6 +79,7 @@ internal sealed partial class MountService(
         if (!catalog.Index.TryFind(name, out var volume)) volume = VolumeName.IsValid(name) ? await catalog.FindAsync(name, cancellation) : null;
         for (var attempt = 1; volume is not null; attempt++)
         {
+            volume.CheckUsable();
             var (mount, entry) = await DescribeAsync(volume, callerId, cancellation);
             cancellation.ThrowIfCancellationRequested();
             var claim = await catalog.ClaimAsync(volume, mount, entry);
@@ -120,6 +121,7 @@ internal sealed partial class MountService(
     /// <summary>Makes sure that a claimed volume is mounted, and that it is known to hold data from now on. The caller holds its lock.</summary>
     internal async Task AttachAsync(Volume volume, CancellationToken cancellation)
     {
+        volume.CheckUsable();
         var began = Stopwatch.GetTimestamp();
         var target = TargetOf(volume.Name);
         var mounted = Mounter.IsMounted(target);
@@ -184,7 +186,9 @@ internal sealed partial class MountService(
             if (await exports.Of(volume).UnmountAsync(TargetOf(volume.Name))) return true;
             LogBusy(volume.Name, TargetOf(volume.Name));
         }
-        catch (LinuxException e)
+#pragma warning disable CA1031 // Whatever it is, the claim is taken back: an Unmount comes once. What stays mounted the reconciler unmounts.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             LogDetachFailed(volume.Name, e.Message);
         }

@@ -49,8 +49,10 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
         foreach (var (id, _) in _putOff.Where(p => p.Value <= catalog.Now).ToList()) _putOff.Remove(id);
         var silent = new HashSet<Export>();
         var measured = 0;
-        for (List<Volume> due = []; (due = await ReadDueAsync(before, due.LastOrDefault(), Batch, cancellation)).Count > 0;)
+        Volume? last = null;
+        do
         {
+            var due = await ReadDueAsync(before, last, Batch, cancellation);
             foreach (var volume in due)
             {
                 if (await TryMeasureAsync(volume, silent, cancellation) is not { } usage) continue;
@@ -58,7 +60,11 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
                 await catalog.KeepUsageAsync(volume, sample, before);
                 measured++;
             }
+
+            // Where a row that cannot be read stands in the order is not known: after such a one the same ones could come again.
+            last = due.FindLast(v => v.Fault is null);
         }
+        while (last is not null);
 
         _silent = silent;
         LogMeasured(measured, Stopwatch.GetElapsedTime(began).TotalSeconds);
@@ -68,7 +74,7 @@ internal sealed partial class UsageSampler(ThisHost host, Settings settings, Vol
     /// <param name="silent">The exports that have not answered in this pass.</param>
     async Task<TreeUsage?> TryMeasureAsync(Volume volume, HashSet<Export> silent, CancellationToken cancellation)
     {
-        if (_putOff.ContainsKey(volume.Id)) return null;
+        if (volume.Fault is not null || _putOff.ContainsKey(volume.Id)) return null;
         try
         {
             var export = exports.Of(volume);

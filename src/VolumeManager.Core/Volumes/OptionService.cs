@@ -32,6 +32,7 @@ internal sealed partial class OptionService(Settings settings, VolumeCatalog cat
         VolumeName.Check(name);
         using var turn = await locks.AcquireAsync(name, cancellation);
         var volume = await catalog.FindAsync(name, cancellation) is { IsLiving: true } found ? found : throw new NoSuchVolumeException(name);
+        volume.CheckUsable();
         var changed = VolumeSpec.Change(volume, changes, settings);
         var differences = Compare(volume, changed);
         if (differences.Count == 0) return (volume, differences);

@@ -54,12 +54,12 @@ internal static class SharedVolumeRows
         var revision = row.GetInt64(VolumeRows.Columns.Length);
         if (row.IsDBNull(0)) return (revision, null);
         var volume = VolumeRows.Read(row);
-        return (revision, volume with
+        return (revision, StoredRow.Checked(volume with
         {
             Options = ReadPairs(row, VolumeRows.Columns.Length + 1),
             Labels = ReadPairs(row, VolumeRows.Columns.Length + 2),
             Mounts = ReadMounts(row, VolumeRows.Columns.Length + 3, volume.Id, host),
-        });
+        }));
     }
 
     static ImmutableDictionary<string, string> ReadPairs(DbDataReader row, int column)
@@ -84,7 +84,8 @@ internal static class SharedVolumeRows
                 Count = m[2].GetInt32(),
                 BootId = m[3].GetString()!,
                 EngineGeneration = m[4].GetInt64(),
-                MountedAt = DateTime.Parse(m[5].GetString()!, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal),
+                // A claim counts, whatever its time says.
+                MountedAt = DateTime.TryParse(m[5].GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var at) ? at : DateTime.UnixEpoch,
                 Epoch = m[6].GetInt64(),
             };
         })];

@@ -33,7 +33,7 @@ internal static class TrashRows
         await db.ReadAsync(Where($"SELECT {s_columns} FROM volumes WHERE id IN"), row =>
         {
             var volume = VolumeRows.Read(row);
-            volumes.Add(volume with { Options = options.GetValueOrDefault(volume.Id) ?? volume.Options, Labels = labels.GetValueOrDefault(volume.Id) ?? volume.Labels });
+            volumes.Add(StoredRow.Checked(volume with { Options = options.GetValueOrDefault(volume.Id) ?? volume.Options, Labels = labels.GetValueOrDefault(volume.Id) ?? volume.Labels }));
         });
         return volumes;
     }

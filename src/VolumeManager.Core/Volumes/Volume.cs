@@ -91,6 +91,18 @@ internal sealed record Volume
     /// <summary>Who uses it now. Table <c>mounts</c>.</summary>
     public ImmutableArray<Mount> Mounts { get; init; } = [];
 
+    /// <summary>Why its row is none that volman writes: it may be a newer version's, or an attack. Null when it is valid. Nothing is done with such a volume, and no disk is touched for it.</summary>
+    internal string? Fault { get; init; }
+
+    /// <exception cref="VolumeException">Its row is not valid.</exception>
+    internal void CheckUsable()
+    {
+        if (Fault is not null) throw new VolumeException($"volume {Quoted.Text(Name)} cannot be used: {Unusable}");
+    }
+
+    /// <summary>The fault with its cure; null when there is none.</summary>
+    internal string? Unusable => Fault is null ? null : $"in the catalog {Fault.TrimEnd('.')}, which this volman does not take: correct the row, or install the volman that wrote it";
+
     internal bool IsMountedOn(Guid hostId) => Mounts.Any(m => m.HostId == hostId);
 
     /// <summary>False once its data is in the trash or gone.</summary>

@@ -86,6 +86,13 @@ internal sealed class VolumeIndex(Guid hostId)
     /// <param name="anew">What was known before may be of another history: a backup, or a server that took over and had not heard all.</param>
     internal Volume Learn(Volume heard, bool anew = false)
     {
+        // Under such a name nobody asks for it.
+        if (!VolumeName.IsValid(heard.Name))
+        {
+            if (_names.TryGetValue(heard.Id, out var former) && _byName.TryGetValue(former, out var renamed) && renamed.Id == heard.Id) _byName.TryUpdate(former, renamed with { State = VolumeState.Gone, Revision = heard.Revision }, renamed);
+            return heard;
+        }
+
         if (_names.TryGetValue(heard.Id, out var name) && name != heard.Name && _byName.TryGetValue(name, out var before) && before.Id == heard.Id)
         {
             if (before.Revision > heard.Revision && !anew) return before;
@@ -169,6 +176,8 @@ internal sealed class VolumeIndex(Guid hostId)
             if (options.TryGetValue(volume.Id, out var o)) volume = volume with { Options = o };
             if (labels.TryGetValue(volume.Id, out var l)) volume = volume with { Labels = l };
             if (mounts.Contains(volume.Id)) volume = volume with { Mounts = [.. mounts[volume.Id]] };
+            volume = StoredRow.Checked(volume);
+            if (!VolumeName.IsValid(volume.Name)) return;
             // Of two volumes of one name that is shown which is mounted here.
             if (!_byName.TryGetValue(volume.Name, out var other) || !other.IsMountedOn(hostId)) Put(volume);
         });

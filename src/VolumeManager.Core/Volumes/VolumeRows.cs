@@ -40,33 +40,85 @@ internal static class VolumeRows
     /// <summary>The order of <see cref="Due"/>.</summary>
     internal static List<Volume> InOrderOfDue(IEnumerable<Volume> volumes) => [.. volumes.OrderBy(v => v.PurgeAfter).ThenBy(v => v.Id)];
 
-    internal static Volume Read(DbDataReader row) => new()
+    /// <summary>Reads a row. What cannot be read makes it a volume with a fault; <see cref="StoredRow.Checked"/> looks at the rest.</summary>
+    internal static Volume Read(DbDataReader row)
     {
-        Id = row.GetGuid(0),
-        Name = row.GetString(1),
-        Backend = string.Intern(row.GetString(2)),
-        Server = string.Intern(row.GetString(3)),
-        Export = string.Intern(row.GetString(4)),
-        Directory = row.GetString(5),
-        Adopted = row.GetBoolean(6),
-        Access = EnumText.Parse<AccessMode>(row.GetString(7))!.Value,
-        SizeBytes = row.IsDBNull(8) ? null : row.GetInt64(8),
-        Uid = row.GetInt64(9),
-        Gid = row.GetInt64(10),
-        Mode = row.GetInt32(11),
-        OnRemove = EnumText.Parse<OnRemove>(row.GetString(12))!.Value,
-        State = EnumText.Parse<VolumeState>(row.GetString(13))!.Value,
-        Epoch = row.GetInt64(14),
-        CreatedAt = row.GetUtc(15),
-        CreatedOnHost = string.Intern(row.GetString(16)),
-        ProvisionedAt = row.IsDBNull(17) ? null : row.GetUtc(17),
-        RemovedAt = row.IsDBNull(18) ? null : row.GetUtc(18),
-        PurgeAfter = row.IsDBNull(19) ? null : row.GetUtc(19),
-        Revision = row.GetInt64(20),
-        UsedBytes = row.IsDBNull(21) ? null : row.GetInt64(21),
-        UsedFiles = row.IsDBNull(22) ? null : row.GetInt64(22),
-        SampledAt = row.IsDBNull(23) ? null : row.GetUtc(23),
-    };
+        try
+        {
+            return ReadColumns(row);
+        }
+        catch (Exception e) when (RowReading.IsNoValue(e))
+        {
+            return ReadUnreadable(row, e);
+        }
+    }
+
+    static Volume ReadColumns(DbDataReader row)
+    {
+        var (access, onRemove, state) = (EnumText.Parse<AccessMode>(row.GetString(7)), EnumText.Parse<OnRemove>(row.GetString(12)), EnumText.Parse<VolumeState>(row.GetString(13)));
+        return new()
+        {
+            Id = row.GetGuid(0),
+            Name = row.GetString(1),
+            Backend = string.Intern(row.GetString(2)),
+            Server = string.Intern(row.GetString(3)),
+            Export = string.Intern(row.GetString(4)),
+            Directory = row.GetString(5),
+            Adopted = row.GetBoolean(6),
+            Access = access ?? AccessMode.ReadOnly,
+            SizeBytes = row.IsDBNull(8) ? null : row.GetInt64(8),
+            Uid = row.GetInt64(9),
+            Gid = row.GetInt64(10),
+            Mode = row.GetInt32(11),
+            OnRemove = onRemove ?? OnRemove.Retain,
+            // Its name may be another volume's by now.
+            State = state ?? VolumeState.Gone,
+            Epoch = row.GetInt64(14),
+            CreatedAt = row.GetUtc(15),
+            CreatedOnHost = string.Intern(row.GetString(16)),
+            ProvisionedAt = row.IsDBNull(17) ? null : row.GetUtc(17),
+            RemovedAt = row.IsDBNull(18) ? null : row.GetUtc(18),
+            PurgeAfter = row.IsDBNull(19) ? null : row.GetUtc(19),
+            Revision = row.GetInt64(20),
+            UsedBytes = row.IsDBNull(21) ? null : row.GetInt64(21),
+            UsedFiles = row.IsDBNull(22) ? null : row.GetInt64(22),
+            SampledAt = row.IsDBNull(23) ? null : row.GetUtc(23),
+            Fault = access is null ? StoredRow.Has("access", row.GetString(7))
+                : onRemove is null ? StoredRow.Has("on_remove", row.GetString(12))
+                : state is null ? StoredRow.Has("state", row.GetString(13)) : null,
+        };
+    }
+
+    /// <summary>What of such a row has to be known: which it is, and whether it has its name still.</summary>
+    static Volume ReadUnreadable(DbDataReader row, Exception why)
+    {
+        T? Try<T>(Func<T> read)
+        {
+            try
+            {
+                return read();
+            }
+            catch (Exception e) when (RowReading.IsNoValue(e))
+            {
+                return default;
+            }
+        }
+
+        return new()
+        {
+            Id = Try(() => row.GetGuid(0)),
+            Name = Try(() => row.GetString(1)) ?? "",
+            Backend = "local",
+            Directory = "",
+            CreatedAt = DateTime.UnixEpoch,
+            CreatedOnHost = "",
+            RemovedAt = DateTime.UnixEpoch,
+            PurgeAfter = DateTime.MaxValue,
+            State = Try(() => EnumText.Parse<VolumeState>(row.GetString(13))) ?? VolumeState.Gone,
+            Revision = Try(() => row.GetInt64(20)),
+            Fault = $"its row cannot be read ({why.Message.TrimEnd('.')})",
+        };
+    }
 
     /// <summary>Adds a volume unless its name is taken or its directory overlaps another volume's, whose removal would take it along.</summary>
     internal static Change Insert(Volume v, Event entry) => Change.Of(

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Text;
 using VolumeManager.Catalog;
 using VolumeManager.Exports;
 
@@ -35,14 +34,7 @@ internal sealed record VolumeSpec
         options ??= ImmutableDictionary<string, string?>.Empty;
         var spec = new VolumeSpec { Backend = settings.Backend };
         if (options.Count > MaxOptions) throw new VolumeException($"{options.Count} options are too many: pass at most {MaxOptions}");
-        foreach (var (key, value) in options)
-        {
-            if (key.Length > MaxKeyLength || key.Any(char.IsControl)) throw Unknown(key);
-            if (value is null) throw new VolumeException($"option {Quoted.Text(key)} has no value: write it as key=value");
-            if (value.Length > MaxValueLength) throw Refuse(key, $"is longer than {MaxValueLength} characters", "shorten it");
-            if (value.Any(char.IsControl)) throw Refuse(key, "contains control characters", "remove them");
-            spec = key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? spec.WithLabel(key, value) : spec.With(key, value);
-        }
+        foreach (var (key, value) in options) spec = spec.Add(key, value);
 
         spec = spec.Backend == "nfs" ? spec.OnNfs(options, settings) : spec.OnLocal(options);
         if (spec.Path is null) return spec;
@@ -98,6 +90,36 @@ internal sealed record VolumeSpec
         }
 
         return merged;
+    }
+
+    /// <summary>Why the options and labels of a stored volume are none that this program could have been given; null when they are.</summary>
+    internal static string? FindFault(Volume stored)
+    {
+        try
+        {
+            var spec = new VolumeSpec { Backend = stored.Backend };
+            foreach (var (key, value) in stored.Options) spec = spec.Add(key, value);
+            foreach (var (key, value) in stored.Labels) spec = spec.Add(LabelPrefix + key, value);
+            if (spec.Options.TryGetValue("nfsopts", out var own)) NfsOptions.Parse(own);
+            return null;
+        }
+        catch (VolumeException e)
+        {
+            return e.Message;
+        }
+        catch (FormatException e)
+        {
+            return $"its option nfsopts {e.Message}";
+        }
+    }
+
+    VolumeSpec Add(string key, string? value)
+    {
+        if (key.Length > MaxKeyLength || key.Any(char.IsControl)) throw Unknown(key);
+        if (value is null) throw new VolumeException($"option {Quoted.Text(key)} has no value: write it as key=value");
+        if (value.Length > MaxValueLength) throw Refuse(key, $"is longer than {MaxValueLength} characters", "shorten it");
+        if (value.Any(char.IsControl)) throw Refuse(key, "contains control characters", "remove them");
+        return key.StartsWith(LabelPrefix, StringComparison.Ordinal) ? WithLabel(key, value) : With(key, value);
     }
 
     VolumeSpec With(string key, string value)
@@ -159,14 +181,9 @@ internal sealed record VolumeSpec
         return this with { Labels = Labels.Add(label, value) };
     }
 
-    static string CheckPath(string path)
-    {
-        var components = path.Split('/');
-        // A leading dot would reach the trash; "." and ".." would leave the root.
-        return Encoding.UTF8.GetByteCount(path) <= 1024 && components.All(c => c.Length > 0 && Encoding.UTF8.GetByteCount(c) <= 255 && c[0] != '.')
-            ? path
-            : throw Refuse("path", $"is {Quoted.Text(path)}", "name an existing directory relative to the root, without a leading slash and without components that begin with a dot");
-    }
+    static string CheckPath(string path) => StoredRow.IsDirectory(path)
+        ? path
+        : throw Refuse("path", $"is {Quoted.Text(path)}", "name an existing directory relative to the root, without a leading slash and without components that begin with a dot");
 
     static long ParseId(string key, string value) =>
         uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != uint.MaxValue

@@ -38,7 +38,7 @@ internal sealed record StatusAnswer(
 internal sealed record TrashedVolume(Guid Id, string Name, string State, string Backend, string Source, DateTime RemovedAt, DateTime PurgeAfter, long? UsedBytes)
 {
     internal static TrashedVolume Of(Volume volume, ExportTable exports) => new(
-        volume.Id, volume.Name, EnumText.Of(volume.State), volume.Backend, exports.Of(volume).SourceOf(volume), volume.RemovedAt!.Value, volume.PurgeAfter!.Value, volume.UsedBytes);
+        volume.Id, volume.Name, EnumText.Of(volume.State), volume.Backend, exports.Of(volume).SourceOf(volume), volume.RemovedAt ?? DateTime.UnixEpoch, volume.PurgeAfter ?? DateTime.UnixEpoch, volume.UsedBytes);
 }
 
 /// <summary>The answer to a question for volumes of the trash, and to their deletion: those that it concerns.</summary>

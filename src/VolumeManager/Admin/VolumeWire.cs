@@ -11,17 +11,18 @@ namespace VolumeManager.Admin;
 /// <param name="Source">Where its data is, in words that mean the same on every host.</param>
 /// <param name="Options">What is in force, defaults included.</param>
 /// <param name="SizeEnforced">Whether <c>size</c> is enforced where it lies, and if not why; null without a size.</param>
+/// <param name="Unusable">Why it cannot be used: its row in the catalog is not valid; null when it can.</param>
 /// <param name="UsedBytes">What it held when it was last measured; null when it never was.</param>
 internal sealed record VolumeView(
     Guid Id, string Name, string State, string Source, IReadOnlyDictionary<string, string> Options, IReadOnlyDictionary<string, string> Labels, long? SizeBytes, string? SizeEnforced,
-    long? UsedBytes, long? UsedFiles, DateTime? UsedAt, IReadOnlyList<HolderView> Holders, DateTime CreatedAt, string CreatedOnHost, long Epoch)
+    long? UsedBytes, long? UsedFiles, DateTime? UsedAt, IReadOnlyList<HolderView> Holders, DateTime CreatedAt, string CreatedOnHost, long Epoch, string? Unusable)
 {
     internal const string Planned = "planned";
 
     internal static VolumeView Of(Volume volume, HostDaemon daemon) => new(
         volume.Id, volume.Name, EnumText.Of(volume.State), daemon.Exports.Of(volume).SourceOf(volume), EffectiveOptions.Of(volume), volume.Labels, volume.SizeBytes,
         volume.SizeBytes is null ? null : daemon.Exports.Of(volume).SizeEnforced(volume), volume.UsedBytes, volume.UsedFiles, volume.SampledAt,
-        [.. Mounts.Holders.Of(volume, daemon.Catalog).Select(h => new HolderView(h.Host, h.State, h.Callers, h.Mounts, h.Since))], volume.CreatedAt, volume.CreatedOnHost, volume.Epoch);
+        [.. Mounts.Holders.Of(volume, daemon.Catalog).Select(h => new HolderView(h.Host, h.State, h.Callers, h.Mounts, h.Since))], volume.CreatedAt, volume.CreatedOnHost, volume.Epoch, volume.Unusable);
 }
 
 /// <summary>One host's use of a volume.</summary>

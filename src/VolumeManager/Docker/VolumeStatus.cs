@@ -20,6 +20,7 @@ internal sealed record VolumeStatus(
     IReadOnlyList<HolderStatus> Holders,
     string CreatedOnHost,
     string Epoch,
+    string? Unusable,
     string? GivenUp,
     string? Lost,
     string? Stale)
@@ -37,6 +38,7 @@ internal sealed record VolumeStatus(
         volume.Mounts.IsEmpty ? [] : [.. Mounts.Holders.Of(volume, daemon.Catalog).Select(HolderStatus.Of)],
         volume.CreatedOnHost,
         volume.Epoch.ToString(CultureInfo.InvariantCulture),
+        volume.Unusable,
         daemon.Mounts.IsGivenUp(volume) ? $"another host has {(volume.IsExclusive ? "taken the volume" : "moved the volume to another place")}: stop the containers of this host that still use it" : null,
         daemon.Mounts.IsLost(volume) ? $"{daemon.Exports.Of(volume).Name} does not know this host's mount any more (ESTALE): restart the containers of this host that use it" : null,
         daemon.Catalog.StaleSince is { } since ? Rfc3339.Of(since) : null);
