@@ -21,7 +21,7 @@ internal static partial class TreeCopy
         using var cp = Start(start);
         try
         {
-            await FollowAsync(cp, copied, complaint => complaint.Replace(from + "./", "", StringComparison.Ordinal).Replace(to, "", StringComparison.Ordinal), cancellation);
+            await FollowAsync(cp, copied, complaint => complaint.Replace($"{start.FileName}: ", "cp: ", StringComparison.Ordinal).Replace(from + "./", "", StringComparison.Ordinal).Replace(to, "", StringComparison.Ordinal), cancellation);
         }
         finally
         {

@@ -137,8 +137,8 @@ internal sealed partial class HostDaemon : IAsyncDisposable
 
     IEnumerable<string> OpenRoots()
     {
-        if (Exports.Local.IsOpen) yield return _settings.DataRoot;
-        if (Exports.Hosted is { IsOpen: true } && ExportMode(_settings) == DirectoryRoot.OwnerOnly) yield return _settings.ExportDirectory;
+        if (Exports.Local is { IsThere: true, IsOpen: true }) yield return _settings.DataRoot;
+        if (Exports.Hosted is { IsThere: true, IsOpen: true } && ExportMode(_settings) == DirectoryRoot.OwnerOnly) yield return _settings.ExportDirectory;
     }
 
     /// <summary>Where other hosts' root is squashed it is one of those others who have to enter.</summary>

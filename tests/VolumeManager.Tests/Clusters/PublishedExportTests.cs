@@ -45,6 +45,8 @@ public sealed class PublishedExportTests : ServingCluster
             "192.0.2.9\n/ *(rw,no_root_squash,insecure)", "*", "*.example.com", "@hosts", "gss/krb5", "192.0.2.0/24", "192.0.2.9(rw,no_root_squash) 192.0.2.10", "0.0.0.0",
             "255.255.255.255", "::", "127.0.0.1", "::1", "::ffff:192.0.2.9", "fe80::1%eth0", "010.0.0.1", "1", "", Server.Settings.Address,
         ];
+        // Whoever can change the schema can take these away.
+        foreach (var table in new[] { "hosts", "export_clients" }) await Cluster.ExecuteAsync($"ALTER TABLE {table} DROP CONSTRAINT \"CK_{table}_address\"");
         foreach (var address in hostile)
         {
             await AddressAsync(address);

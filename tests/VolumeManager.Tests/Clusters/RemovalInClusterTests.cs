@@ -113,7 +113,7 @@ public class RemovalInClusterTests
         await using var cluster = await TestCluster.StartNewAsync(2);
         await cluster[0].MakeAsync("v");
         await cluster.OvertakeAsync("removing", "trashed", """
-            state = 'purging' WHERE id = NEW.id;
+            state = 'purging', purge_after = now() WHERE id = NEW.id;
             UPDATE volumes SET state = 'trashed', removed_at = now(), purge_after = now() + interval '1 day' WHERE id = NEW.id;
             INSERT INTO volumes SELECT (jsonb_populate_record(OLD, '{"id": "0d9f4d4c-31d5-4b5b-8f0e-6a5a3b8c1d2e", "state": "ready", "removed_at": null, "provisioned_at": null}')).*;
             PERFORM pg_sleep(2);

@@ -176,10 +176,13 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         var programs = Directory.CreateDirectory(Path.Combine(_host.Settings.StateDirectory, "bin")).FullName;
         await File.WriteAllTextAsync(programs + "/cp", """
             #!/bin/sh
-            /bin/cp "$@" && shift $(($# - 2)) && printf X | dd of="$2/f" bs=1 seek=2 conv=notrunc 2>/dev/null && touch -r "$1/f" "$2/f"
-            """);
+            FOLDER/real "$@" && shift $(($# - 2)) && printf X | dd of="$2/f" bs=1 seek=2 conv=notrunc 2>/dev/null && touch -r "$1/f" "$2/f"
+            """.Replace("FOLDER", programs, StringComparison.Ordinal));
         File.SetUnixFileMode(programs + "/cp", UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        using var daemon = await DaemonProcess.StartAsync(_host, variables: new() { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
+        File.Copy("/usr/bin/cp", programs + "/real");
+        // Programs are taken from the system's directories alone, so it has to be there, for this daemon.
+        using var daemon = await DaemonProcess.StartWithinAsync(
+            _host, "unshare", "--mount", "--propagation", "slave", "sh", "-c", "mount --bind \"$0\" /usr/bin/cp && exec \"$@\"", programs + "/cp");
         Directory.CreateDirectory(_host.DataOf("old/deep"));
         await File.WriteAllTextAsync(_host.DataOf("old/deep/f"), "data");
         Assert.Equal("", await _host.Engine.CreateAsync("v", new { path = "old/deep" }));
@@ -189,7 +192,7 @@ public sealed class CopyTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(["v"], await _host.Engine.ListAsync());
         Assert.Empty(Directory.GetFileSystemEntries(_host.DataOf(".trash")));
         Assert.Equal("", await _host.Engine.MountAsync("v", "x"));
-        Assert.Equal("data", await File.ReadAllTextAsync(_host.TargetOf("v") + "/f"));
+        Assert.Equal("data", await File.ReadAllTextAsync(_host.DataOf("old/deep/f")));
         Assert.Equal("", await _host.Engine.UnmountAsync("v", "x"));
     }
 

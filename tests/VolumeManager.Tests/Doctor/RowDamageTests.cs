@@ -26,6 +26,20 @@ public sealed class RowDamageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_row_that_leads_outside_is_told_and_what_is_mounted_stays_until_its_Unmount()
+    {
+        await Host.EditAsync(TestHost.IsGlobal ? "ALTER TABLE volumes DROP CONSTRAINT \"CK_volumes_directory\"" : "SELECT 1");
+        await Host.EditAsync("UPDATE catalog SET revision = revision + 1");
+        Assert.Equal(1, await Host.EditAsync("UPDATE volumes SET directory = '../x', revision = (SELECT revision FROM catalog)"));
+        var found = Assert.Single(await Host.FindAllAsync("row-invalid", "error"));
+        Assert.Matches("^the row [0-9a-f-]{36} of the table volumes is not valid: its directory is \"../x\"$", found.Problem);
+        Assert.Equal(["v"], Host.KernelMounts());
+        if (TestHost.IsGlobal) Assert.Contains("cannot be used", await Host.Engine.MountAsync("v", "y"), StringComparison.Ordinal);
+        Assert.Equal("", await Host.Engine.UnmountAsync("v", "x"));
+        Assert.Empty(Host.KernelMounts());
+    }
+
+    [Fact]
     public async Task A_claim_that_was_deleted_is_written_again()
     {
         Assert.Equal(1, await Host.EditAsync("DELETE FROM mounts"));

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using VolumeManager.Catalog;
 using VolumeManager.Tests.Hosts;
+using VolumeManager.Tests.Linux;
 
 namespace VolumeManager.Tests.Doctor;
 
@@ -61,7 +62,7 @@ public sealed class SetUpDamageTests : IAsyncLifetime
         using var folder = new ScratchFolder();
         await using var host = new TestHost();
         host.Settings = host.Settings with { DataRoot = folder.Make("small") };
-        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=4m", "none", host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", host.Settings.DataRoot);
         await host.StartAsync();
         Assert.Empty(await host.DiagnoseAsync());
         Assert.Equal("", await host.Engine.CreateAsync("big"));
@@ -138,13 +139,26 @@ public sealed class SetUpDamageTests : IAsyncLifetime
         Assert.Equal("socket-missing", Assert.Single(await Host.DiagnoseAsync()).Code);
     }
 
+    [Theory]
+    [InlineData("0755")]
+    [InlineData("1777")]
+    public async Task A_data_root_that_others_may_enter_is_told(string mode)
+    {
+        File.SetUnixFileMode(Host.Settings.DataRoot, (UnixFileMode)Convert.ToInt32(mode, 8));
+        await Host.TellsAsync("root-open", "warning", $"other users of this host may enter {Host.Settings.DataRoot}", $"chmod 0700 {Host.Settings.DataRoot}");
+        // What earlier versions have made is closed without a word.
+        File.SetUnixFileMode(Host.Settings.DataRoot, (UnixFileMode)Convert.ToInt32("711", 8));
+        Assert.Empty(await Host.DiagnoseAsync());
+        Assert.Equal("0:0 700", await ShellCommand.OwnerAndModeAsync(Host.Settings.DataRoot));
+    }
+
     [Fact]
     public async Task A_size_that_nothing_enforces_is_a_note()
     {
         using var folder = new ScratchFolder();
         await using var host = new TestHost();
         host.Settings = host.Settings with { DataRoot = folder.Make("data") };
-        await Command.OutputOfAsync("mount", "-t", "tmpfs", "none", host.Settings.DataRoot);
+        await Command.OutputOfAsync("mount", "-t", "tmpfs", "-o", "mode=0700", "none", host.Settings.DataRoot);
         await host.StartAsync();
         Assert.Equal("", await host.Engine.CreateAsync("v", new Dictionary<string, string> { ["size"] = "4M" }));
         await host.TellsAsync("size-unenforced", "note", "the size of volume v is not enforced", $"the file system of {host.Settings.DataRoot} has no project quotas");
