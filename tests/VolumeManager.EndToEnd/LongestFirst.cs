@@ -11,7 +11,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
 
     static readonly string[] s_longest =
     [
-        Lab.Laboratory.First, Lab.Laboratory.Second, Clusters.SharedClusters.Collection, Packages.PluginHosts.Collection, Packages.DebianPackages.Collection, Packages.ImageBuilds.Collection,
+        Lab.Laboratory.Collection, Clusters.SharedClusters.Collection, Packages.PluginHosts.Collection, Packages.DebianPackages.Collection, Packages.ImageBuilds.Collection,
         Packages.ReleaseBefore.Collection, nameof(Simulation.ClusterSimulation), Hosts.SharedHosts.Collection,
     ];
 

@@ -8,6 +8,7 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     static int s_count;
     readonly Stopwatch _clock = Stopwatch.StartNew();
     bool _clean;
+    bool _hasSwarm;
 
     public LabHost Server => lab.Server;
     public LabHost One => lab.Engines[0];
@@ -30,6 +31,14 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     /// <summary>What a host of the catalog is taken to be, as <c>volman host ls</c> says.</summary>
     public Task<string> StateOfAsync(LabHost host) => AskAsync($"SELECT state FROM hosts WHERE name = '{host.Name}'");
 
+    /// <summary>From now on the engines are one swarm, until the scene ends.</summary>
+    public async Task FormSwarmAsync()
+    {
+        _hasSwarm = true;
+        await lab.FormSwarmAsync();
+        Note("the swarm is one");
+    }
+
     public Task HealAsync() => lab.RunAsync("heal");
 
     /// <summary>A figure of the catalog.</summary>
@@ -39,7 +48,12 @@ internal sealed class LabScene(Laboratory lab, ITestOutputHelper output) : IAsyn
     public async Task EndsCleanAsync()
     {
         Note("the end begins");
-        await One.ShAsync("curl -s --unix-socket /run/docker.sock http://docker/services | grep -q ID && docker service ls -q | xargs docker service rm >/dev/null || true");
+        if (_hasSwarm)
+        {
+            await One.ShAsync("docker service ls -q | xargs -r docker service rm >/dev/null");
+            await lab.EndSwarmAsync();
+        }
+
         await Task.WhenAll(lab.Engines.Select(host => host.EndContainersAsync()));
         Assert.Equal("0", await Poll.ForAsync("0", () => AskAsync("SELECT count(*) FROM mounts")));
         await One.ShAsync("docker volume ls -q --filter driver=volman | xargs -r docker volume rm >/dev/null");

@@ -4,25 +4,19 @@ using VolumeManager.EndToEnd.Daemons;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>
-/// Hosts with kernels of their own (tests/lab): h0 serves NFS, h4 PostgreSQL, and h1 to h3 have an engine each in one swarm, and volman with h0's export as the default.
-/// One for all tests of a collection: a host boots in a second, but what runs on it takes longer.
+/// Hosts with kernels of their own (tests/lab): h0 serves NFS, h4 PostgreSQL, and h1 to h3 have an engine each, and volman with h0's export as the default.
+/// One for all tests, which run one after the other: a host boots in a second, but what runs on it takes longer, and costs processor time for as long as it runs.
 /// </summary>
 public sealed class Laboratory : IAsyncLifetime
 {
-    public const string First = "first laboratory";
-    public const string Second = "second laboratory";
+    public const string Collection = "laboratory";
     const int Hosts = 5;
 
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(6);
     internal static readonly string Script = Path.Combine(DaemonBinary.RepositoryRoot(), "tests", "lab", "lab");
 
-    static int s_count;
-
-    // One boots at a time: the start of three engines needs both cores.
-    static readonly SemaphoreSlim s_boot = new(1);
-
-    // A place of its own, for several run at once.
-    readonly string _state = Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}");
+    // A place of its own: another run, or somebody who tries things by hand, may have one.
+    readonly string _state = Path.Combine(Path.GetTempPath(), $"volman-lab.{Environment.ProcessId}");
     LabHost[]? _hosts;
 
     internal static TimeSpan Lease => TimeSpan.FromSeconds(6);
@@ -44,7 +38,6 @@ public sealed class Laboratory : IAsyncLifetime
     internal async Task<LabScene> SceneAsync(ITestOutputHelper output)
     {
         if (_hosts is not null) return new LabScene(this, output);
-        await s_boot.WaitAsync();
         try
         {
             await UpAsync(output);
@@ -55,10 +48,6 @@ public sealed class Laboratory : IAsyncLifetime
             // Half a laboratory would fail all that comes after.
             await DisposeAsync();
             throw;
-        }
-        finally
-        {
-            s_boot.Release();
         }
     }
 
@@ -74,12 +63,18 @@ public sealed class Laboratory : IAsyncLifetime
         scene.Note("NFS, PostgreSQL and the programs are there");
         await Task.WhenAll(Engines.Select(host => host.StartAllAsync()));
         scene.Note("engines and volman run");
+    }
+
+    /// <summary>Makes one swarm of the engines, for a test of services; <see cref="LabScene.EndsCleanAsync"/> ends it. Even one without services takes half a processor to keep.</summary>
+    internal async Task FormSwarmAsync()
+    {
         await Engines[0].DockerAsync("swarm init --advertise-addr $(hostname -i) --dispatcher-heartbeat 2s");
         var token = await Engines[0].DockerAsync("swarm join-token --quiet worker");
         await Task.WhenAll(Engines.Skip(1).Select(host => host.DockerAsync($"swarm join --token {token} h1:2377")));
         await SwarmReadyAsync();
-        scene.Note("the swarm is one");
     }
+
+    internal Task EndSwarmAsync() => Task.WhenAll(Engines.Select(host => host.DockerAsync("swarm leave --force")));
 
     /// <summary>Every engine can be given tasks, and is known to have the plugin.</summary>
     internal Task SwarmReadyAsync() => Poll.UntilAsync(
@@ -106,9 +101,5 @@ public sealed class Laboratory : IAsyncLifetime
     }
 }
 
-// Two, because in either the tests run one after the other, and together they would take longer than all others.
-[CollectionDefinition(Laboratory.First)]
-public sealed class FirstLaboratory : ICollectionFixture<Laboratory>;
-
-[CollectionDefinition(Laboratory.Second)]
-public sealed class SecondLaboratory : ICollectionFixture<Laboratory>;
+[CollectionDefinition(Laboratory.Collection)]
+public sealed class OneLaboratory : ICollectionFixture<Laboratory>;

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Volumes that move between a host's disk and a real NFS server, and clones on the server.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsCopies(Laboratory lab, ITestOutputHelper output)
 {
     // Other programs than volman tell what there is.

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>What can befall a real NFS server is found by <c>volman doctor</c> on a host that uses it, and gone when it was put right.</summary>
-[Collection(Laboratory.Second)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsDamage(Laboratory lab, ITestOutputHelper output)
 {
     // A file system of its own: within one, NFS 4 knows the options of the outer export only.

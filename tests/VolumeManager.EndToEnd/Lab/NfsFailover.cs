@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>A host is gone: what it alone may have follows its service to another, and comes back.</summary>
-[Collection(Laboratory.Second)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]
@@ -33,6 +33,7 @@ public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = await scene.CreateVolumeAsync(scene.One, "-o access=single-host");
+        await scene.FormSwarmAsync();
         await scene.One.DockerAsync("node update --availability drain h3");
         await scene.One.DockerAsync($"service create --quiet --detach --network host --name moves --constraint node.hostname!=h1 --env NODE={{{{.Node.Hostname}}}} --stop-signal KILL --restart-delay 500ms --no-resolve-image "
             + $"--mount type=volume,src={volume},dst=/x,volume-driver=volman busybox sh -c 'echo $NODE >> /x/log; sleep 100000'");
@@ -73,7 +74,6 @@ public sealed class NfsFailover(Laboratory lab, ITestOutputHelper output)
         Assert.Equal("", await Poll.ForAsync("", () => scene.Two.ShAsync($"grep -o ' {LabHost.StateDirectory}/mnt/{volume} ' /proc/self/mountinfo || true")));
         Assert.NotEqual("0", await scene.AskAsync("SELECT count(*) FROM events WHERE kind = 'give-up' AND volume_name = '" + volume + "'"));
         scene.Note("given up");
-        await lab.SwarmReadyAsync();
         await scene.EndsCleanAsync();
     }
 }

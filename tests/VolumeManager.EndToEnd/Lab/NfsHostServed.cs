@@ -4,7 +4,7 @@ using System.Globalization;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>h1 serves a directory of its own to the other hosts, and shuts them out when what they held is given to another: their containers run on, and cannot write.</summary>
-[Collection(Laboratory.Second)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
 {
     const string Share = "/srv/share";
@@ -67,7 +67,6 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
         await Poll.UntilAsync("the writer on h2 fails", async () => (await scene.Two.TryAsync("docker exec writer cat /tmp/failed")).Succeeded);
         Assert.Equal(first, await StaysAsync(scene, volume));
         await Poll.UntilAsync("h2 gives it up", async () => (await scene.Two.DockerAsync($"volume inspect --format '{{{{.Status.GivenUp}}}}' {volume}")).Contains("another host has taken the volume", StringComparison.Ordinal));
-        await lab.SwarmReadyAsync();
         await EndsCleanAsync(scene);
     }
 
@@ -107,7 +106,6 @@ public sealed class NfsHostServed(Laboratory lab, ITestOutputHelper output)
         Assert.Equal(first, await StaysAsync(scene, volume));
         await scene.HealAsync();
         await Poll.UntilAsync("h3 reads on", async () => (await scene.Three.TryAsync("docker exec next cat /x/seq")).Output == first, TimeSpan.FromMinutes(2));
-        await lab.SwarmReadyAsync();
         await EndsCleanAsync(scene);
     }
 

@@ -6,7 +6,7 @@ namespace VolumeManager.EndToEnd.Lab;
 /// The server is silent, gone, or another one: volman refuses what needs it by its name, everything else goes on, and all is well when the server is back.
 /// The refusal is volman's own text, so it came before the engine's limit; what goes on does so during the cut. No test judges a time.
 /// </summary>
-[Collection(Laboratory.Second)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]
@@ -141,7 +141,6 @@ public sealed class NfsOutages(Laboratory lab, ITestOutputHelper output)
         await scene.HealAsync();
         await Poll.UntilAsync("it goes on writing", async () => await LinesAsync() > before + 3, TimeSpan.FromMinutes(1));
         Assert.Equal("live", await Poll.ForAsync("live", () => scene.StateOfAsync(scene.Two)));
-        await lab.SwarmReadyAsync();
         await scene.EndsCleanAsync();
     }
 }

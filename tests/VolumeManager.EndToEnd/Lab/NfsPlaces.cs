@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Where a volume may lie, and how it may be reached there: versions and options of NFS, addresses, adopted and read-only directories.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsPlaces(Laboratory lab, ITestOutputHelper output)
 {
     const string Shown = "grep \" /x \" /proc/mounts";

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>The daemon or the whole host starts again while NFS volumes are mounted, or while their server does not answer.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
 {
     // Some of the reconciler's, which come every two seconds here.
@@ -112,7 +112,6 @@ public sealed class NfsRestarts(Laboratory lab, ITestOutputHelper output)
         await scene.Two.DockerAsync("start again");
         await Poll.UntilAsync("its container has started again", async () => await LinesAsync() > 1);
         Assert.Equal("1", await Poll.ForAsync("1", () => scene.AskAsync("SELECT sum(count) FROM mounts")));
-        await lab.SwarmReadyAsync();
         await scene.EndsCleanAsync();
 
         async Task<int> LinesAsync() => int.Parse(await scene.Server.ShAsync($"cat /srv/export/{volume}/log 2>/dev/null | wc -l"), CultureInfo.InvariantCulture);

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Removed volumes on a real NFS server: any host lists them, brings them back or deletes them.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsTrash(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>Volumes on a real NFS server, used by containers of real engines on hosts with kernels of their own.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
 {
     [LabFact]
@@ -36,6 +36,7 @@ public sealed class NfsVolumes(Laboratory lab, ITestOutputHelper output)
     {
         await using var scene = await lab.SceneAsync(output);
         var volume = LabScene.NewVolume();
+        await scene.FormSwarmAsync();
         await scene.One.DockerAsync(
             $"service create --quiet --detach --network host --name w --replicas 3 --replicas-max-per-node 1 --stop-signal KILL --no-resolve-image --mount type=volume,src={volume},dst=/x,volume-driver=volman,volume-opt=label.team=a busybox sh -c 'hostname > /x/$(hostname); sleep 1000'");
         Assert.Equal("3", await Poll.ForAsync("3", () => scene.Server.ShAsync($"ls /srv/export/{volume} 2>/dev/null | wc -l")));

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>The size of volumes as containers meet it, on data roots with project quotas and without: a second volman on a host, as a driver of its own.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class QuotaVolumes(Laboratory lab, ITestOutputHelper output)
 {
     const string Driver = "volq";

@@ -1,7 +1,7 @@
 namespace VolumeManager.EndToEnd.Lab;
 
 /// <summary>What volumes on real NFS servers hold, measured by the hosts, against what du(1) says on the servers.</summary>
-[Collection(Laboratory.First)]
+[Collection(Laboratory.Collection)]
 public sealed class UsageFigures(Laboratory lab, ITestOutputHelper output)
 {
     // A host may believe for a minute what the server has told it of a file (acregmax).
