@@ -248,7 +248,8 @@ internal sealed partial class ClusterJoin(
                 foreach (var mount in taken)
                 {
                     host.Engine.ContinueFrom(mount.EngineGeneration);
-                    await ledger.KeepMountAsync(volume, mount, untold: null);
+                    // Of a row that is not valid nothing is copied.
+                    if (volume.Fault is null) await ledger.KeepMountAsync(volume, mount, untold: null);
                 }
 
                 if (taken.Count == 0) continue;

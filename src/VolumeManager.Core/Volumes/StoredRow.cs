@@ -21,7 +21,8 @@ internal static class StoredRow
     static string? FindFault(Volume v)
     {
         if (!VolumeName.IsValid(v.Name)) return Has("name", v.Name);
-        if (!IsDirectory(v.Directory)) return Has("directory", v.Directory);
+        // Most directories are called as their volumes, and each name is one of a directory.
+        if (v.Directory != v.Name && !IsDirectory(v.Directory)) return Has("directory", v.Directory);
         if (v.Backend is not ("local" or "nfs")) return Has("backend", v.Backend);
         if (v.Backend == "nfs" ? NfsAddress.Server(v.Server) is null : v.Server.Length > 0) return Has("server", v.Server);
         if (v.Backend == "nfs" ? NfsAddress.Export(v.Export) is null : v.Export.Length > MaxPathBytes || v.Export.Any(char.IsControl)) return Has("export", v.Export);
